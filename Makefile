@@ -1,0 +1,44 @@
+# Everything one can do here. `make demo` and `make test` set up all that they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup up demo test lint types format pins clean
+
+help:            ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(BIN)/.ready ## make .venv with everything pinned, and .venv/bin/firstbell in it
+
+$(BIN)/.ready: pyproject.toml requirements/uv.txt requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt requirements/uv.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+up: setup        ## run all three services in one process on http://127.0.0.1:8000
+	$(BIN)/firstbell up
+
+test: setup      ## run every test that this machine can, and name what was left out
+	$(BIN)/pytest
+
+lint: setup      ## style, and the borders between services
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup     ## mypy, strict
+	$(BIN)/mypy
+
+format: setup    ## mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+pins: setup      ## newest versions, with hashes and without index addresses
+	cd requirements && for part in base dev; do \
+	  extra=$$([ $$part = dev ] && echo "--extra dev"); \
+	  ../$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-annotate --no-header $$extra ../pyproject.toml -o $$part.txt; done
+
+clean:           ## remove what was made here
+	rm -rf .venv data build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What every service needs; it knows no service."""

@@ -1,0 +1,191 @@
+"""Bearer tokens: who calls, and what the token allows."""
+
+import contextlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import Request
+from fastapi.security import OAuth2, SecurityScopes
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from libs.common.problems import Forbidden, Unauthenticated, Unavailable
+from libs.common.settings import ServiceSettings
+
+ADMIN = "admin"
+"""A scope that allows everything; only the embedded issuer's tokens may bear it."""
+
+KEY_FILE = "issuer.json"
+JWKS_KEPT_S = 300.0
+JWKS_REFETCH_S = 10.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the token's subject, its scopes, and whose it is.
+
+    Args:
+        urns: schools that a school's or a vendor's token speaks for.
+        practitioner: id of the practitioner whose token this is.
+        agency: id of the agency whose system's token this is.
+    """
+
+    subject: str
+    scopes: frozenset[str]
+    urns: frozenset[str] = frozenset()
+    practitioner: str | None = None
+    agency: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this is the operator of an embedded installation."""
+        return ADMIN in self.scopes
+
+    def speaks_for(self, urn: str) -> bool:
+        """Whether the caller may act for this school."""
+        return self.is_admin or urn in self.urns
+
+    def must_speak_for(self, urn: str) -> None:
+        """Refuse a caller without rights on this school.
+
+        Raises:
+            Forbidden: the token's `urns` do not name it.
+        """
+        if not self.speaks_for(urn):
+            raise Forbidden(f"The token does not speak for school {urn}: see its claim `urns`.")
+
+
+class Issuer:
+    """The embedded issuer: a key in the data folder, made on first start, readable by its owner."""
+
+    def __init__(self, data_dir: Path, issuer: str, audience: str) -> None:
+        self._path = data_dir / KEY_FILE
+        self._issuer = issuer
+        self._audience = audience
+
+    def key(self) -> ECKey:
+        """Return the signing key; the first call makes it."""
+        try:
+            return ECKey.import_key(json.loads(self._path.read_text()))
+        except FileNotFoundError:
+            pass
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        made = ECKey.generate_key("P-256", {"kid": "embedded", "alg": "ES256"}, private=True)
+        draft = self._path.with_suffix(f".{time.time_ns()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made.as_dict(private=True)))
+        with contextlib.suppress(FileExistsError):  # another process made a key meanwhile
+            self._path.hardlink_to(draft)
+        draft.unlink()
+        return ECKey.import_key(json.loads(self._path.read_text()))
+
+    def token(self, subject: str, lifetime: timedelta, **claims: Any) -> str:
+        """Return a signed token with these claims, e.g. `scope="bells:read", urns=["100000"]`."""
+        now = int(time.time())
+        body = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": subject,
+            "iat": now,
+            "exp": now + int(lifetime.total_seconds()),
+            **claims,
+        }
+        return jwt.encode({"alg": "ES256", "kid": "embedded"}, body, self.key())
+
+
+class Verifier:
+    """Checks tokens against the issuer's keys: signature, algorithm, issuer, audience, expiry."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=30,
+            iss={"essential": True, "value": settings.token_issuer},
+            aud={"essential": True, "value": settings.token_audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        self._keys: KeySet | None = None
+        self._fetched_at = 0.0
+
+    async def caller(self, token: str) -> Caller:
+        """Return who bears this token.
+
+        Raises:
+            Unauthenticated: it does not hold.
+            Unavailable: the issuer's keys cannot be had.
+        """
+        try:
+            claims = await self._verified(token)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from None
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        if self._settings.jwks_url is not None:
+            scopes -= {ADMIN}
+        return Caller(
+            subject=str(claims["sub"]),
+            scopes=scopes,
+            urns=frozenset(map(str, claims.get("urns") or ())),
+            practitioner=claims.get("practitioner"),
+            agency=claims.get("agency"),
+        )
+
+    async def _verified(self, token: str) -> dict[str, Any]:
+        algorithms = list(self._settings.token_algorithms)
+        try:
+            decoded = jwt.decode(token, await self._key_set(JWKS_KEPT_S), algorithms)
+        except ValueError:
+            # An unknown key id: the issuer may have rotated its keys.
+            decoded = jwt.decode(token, await self._key_set(JWKS_REFETCH_S), algorithms)
+        self._claims.validate(decoded.claims)
+        return decoded.claims
+
+    async def _key_set(self, age_max_s: float) -> KeySet:
+        if self._keys is None or time.monotonic() - self._fetched_at > age_max_s:
+            self._keys = await self._fetch()
+            self._fetched_at = time.monotonic()
+        return self._keys
+
+    async def _fetch(self) -> KeySet:
+        settings = self._settings
+        if settings.jwks_url is None:
+            issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
+            return KeySet([issuer.key()])
+        try:
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = (await client.get(settings.jwks_url)).raise_for_status()
+            return KeySet.import_key_set(answer.json())
+        except (httpx.HTTPError, ValueError) as error:
+            detail = f"The token issuer's keys cannot be fetched: {type(error).__name__}."
+            raise Unavailable(detail) from None
+
+
+class Bearer(OAuth2):
+    """The security scheme of every service, with its scopes in the OpenAPI document."""
+
+    def __init__(self, scopes: dict[str, str]) -> None:
+        flows: Any = {"clientCredentials": {"tokenUrl": "token", "scopes": scopes}}
+        super().__init__(flows=flows, scheme_name="bearer", auto_error=False)
+
+    async def __call__(self, request: Request, needed: SecurityScopes) -> Caller:  # type: ignore[override]
+        """Return the caller, whose token allows what the route needs.
+
+        Raises:
+            Unauthenticated: no token, or one that does not hold.
+            Forbidden: a scope is missing.
+        """
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("Send a header `Authorization: Bearer <token>`.")
+        verifier: Verifier = request.app.state.verifier
+        caller = await verifier.caller(token.strip())
+        missing = sorted(set(needed.scopes) - caller.scopes)
+        if missing and not caller.is_admin:
+            raise Forbidden(f"The token lacks the scope {', '.join(missing)}.")
+        return caller

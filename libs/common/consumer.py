@@ -1,0 +1,210 @@
+"""Consumers: offsets, events seen and effects in one transaction, and dead letters put aside."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import BigInteger, Integer, LargeBinary, insert, select, update
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from libs.common import outbox
+from libs.common.database import Common, Database, Instant
+from libs.common.eventlog import EventLog, Message, Record, TopicPartition
+from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
+from libs.common.identifiers import id_of
+from libs.common.school_day import utc_now
+
+log = structlog.get_logger()
+
+Handle = Callable[[AsyncConnection, Sequence[Any]], Awaitable[None]]
+"""Takes events in order and makes their effects in the given transaction."""
+
+
+class ConsumerOffset(Common):
+    """The next offset that a group reads in a partition."""
+
+    __tablename__ = "consumer_offset"
+
+    group: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    next_offset: Mapped[int] = mapped_column(BigInteger)
+
+
+class ConsumedEvent(Common):
+    """An event whose effects are in this database: published twice, it has none the second time."""
+
+    __tablename__ = "consumed_event"
+
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class DeadLetter(Common):
+    """A record that could not be handled, with the reason; kept until it is replayed."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    topic: Mapped[str]
+    partition: Mapped[int]
+    offset: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[str | None]
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str]
+    put_aside_at: Mapped[datetime] = mapped_column(Instant)
+    replayed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Fenced(Exception):
+    """Another worker has taken over this partition: nothing was done; join again."""
+
+
+@dataclass
+class Consumer:
+    """One group's reading of some topics into one service's database.
+
+    Args:
+        topics: read in this order when several have records waiting.
+        committed: called after each commit, e.g. to wake a relay.
+        rolled_back: called when effects were undone, e.g. to drop what is held in memory.
+    """
+
+    log: EventLog
+    database: Database
+    group: str
+    topics: Sequence[str]
+    handle: Handle
+    committed: Callable[[], None] = lambda: None
+    rolled_back: Callable[[], None] = lambda: None
+    _next: dict[TopicPartition, int] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Handle records until cancelled.
+
+        A record that cannot be read, or that alone makes `handle` fail, is put aside: bad input
+        never costs good input. When the database is away this ends with nothing committed, and the
+        same records come again.
+
+        Raises:
+            Fenced: see there.
+            DBAPIError: the database is away.
+        """
+        async for batch in self.log.subscribe(self.group, self.topics, self._positions):
+            try:
+                await self._take(batch, put_aside=False)
+            except Exception as error:
+                self.rolled_back()
+                if not _is_poison(error):
+                    raise
+                for record in batch:
+                    await self._take_alone(record)
+
+    async def _take_alone(self, record: Record) -> None:
+        try:
+            await self._take([record], put_aside=False)
+        except Exception as error:
+            self.rolled_back()
+            if not _is_poison(error):
+                raise
+            await self._take([record], put_aside=True, reason=type(error).__name__)
+
+    async def _take(self, batch: Sequence[Record], put_aside: bool, reason: str = "") -> None:
+        following = dict(self._next)
+        async with self.database.transaction() as db:
+            await self._advance(db, batch, following)
+            if put_aside:
+                await _put_aside(db, [(record, reason) for record in batch])
+            else:
+                good, bad = _read(batch)
+                await _put_aside(db, bad)
+                fresh = await _not_consumed(db, good)
+                if fresh:
+                    await self.handle(db, fresh)
+        self._next = following
+        self.committed()
+
+    async def _positions(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        table = ConsumerOffset
+        async with self.database.transaction() as db:
+            rows = await db.execute(
+                select(table.topic, table.partition, table.next_offset).where(
+                    table.group == self.group
+                )
+            )
+            known = {(r.topic, r.partition): r.next_offset for r in rows}
+            missing = [place for place in places if place not in known]
+            for topic, partition in missing:
+                values = {"group": self.group, "topic": topic, "partition": partition}
+                await db.execute(insert(table).values(next_offset=0, **values))
+        self._next = {place: known.get(place, 0) for place in places}
+        return self._next
+
+    async def _advance(
+        self, db: AsyncConnection, batch: Sequence[Record], following: dict[TopicPartition, int]
+    ) -> None:
+        for record in batch:
+            following[record.topic, record.partition] = record.offset + 1
+        table = ConsumerOffset
+        for topic, partition in sorted({(r.topic, r.partition) for r in batch}):
+            moved = await db.execute(
+                update(table)
+                .where(
+                    table.group == self.group,
+                    table.topic == topic,
+                    table.partition == partition,
+                    table.next_offset == self._next[topic, partition],
+                )
+                .values(next_offset=following[topic, partition])
+            )
+            if moved.rowcount != 1:
+                raise Fenced(f"{topic}/{partition} is handled elsewhere")
+
+
+def _is_poison(error: Exception) -> bool:
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    return not isinstance(error, Fenced | DBAPIError | OSError)
+
+
+def _read(batch: Sequence[Record]) -> tuple[list[Event], list[tuple[Record, str]]]:
+    good: list[Event] = []
+    bad: list[tuple[Record, str]] = []
+    for record in batch:
+        try:
+            good.append(event_of(record))
+        except Unreadable as fault:
+            bad.append((record, str(fault)))
+    return good, bad
+
+
+async def _not_consumed(db: AsyncConnection, events: Sequence[Event]) -> list[Event]:
+    by_id = {event.id: event for event in events}
+    if not by_id:
+        return []
+    table = ConsumedEvent
+    known = set(await db.scalars(select(table.event_id).where(table.event_id.in_(by_id))))
+    fresh = {event_id: event for event_id, event in by_id.items() if event_id not in known}
+    if fresh:
+        await db.execute(insert(table), [{"event_id": event_id} for event_id in fresh])
+    return list(fresh.values())
+
+
+async def _put_aside(db: AsyncConnection, faults: Sequence[tuple[Record, str]]) -> None:
+    for record, reason in faults:
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        log.error("dead letter", reason=reason, **place)
+        await db.execute(
+            insert(DeadLetter).values(
+                key=record.key, value=record.value, reason=reason, put_aside_at=utc_now(), **place
+            )
+        )
+        headers = {**record.headers, "firstbell_reason": reason}
+        message = Message(record.topic + DEAD_LETTERS, record.key or "", record.value, headers)
+        await outbox.append_messages(db, [(id_of("dead-letter", *place.values()), message)])

@@ -1,0 +1,119 @@
+"""One service's database: the only place that opens transactions and commits them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, MetaData, event, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Common(DeclarativeBase):
+    """Tables that every service has in its own database: outbox, offsets, dead letters."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC by either database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Send UTC, and refuse an instant without a zone."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give back UTC: SQLite forgets the zone."""
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """A pool of connections to one service's tables.
+
+    Args:
+        url: SQLAlchemy URL; `{service}` in it becomes the service's name.
+        service: also the PostgreSQL schema that holds the service's tables.
+    """
+
+    def __init__(self, url: str, service: str) -> None:
+        self.url = url.replace("{service}", service)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.engine: AsyncEngine = _engine(self.url, service)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; it commits at the end, or rolls back on an error."""
+        async with self.engine.begin() as db:
+            yield db
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: SQLite does not make it wait for writers."""
+        async with self.engine.connect() as db:
+            yield (await db.execution_options(firstbell_reading=True))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _engine(url: str, service: str) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=10,
+            connect_args={"server_settings": {"search_path": service}, "timeout": 5},
+        )
+    engine = create_async_engine(url, connect_args={"timeout": 30, "isolation_level": None})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A transaction that reads and then writes must hold the lock from its start, or it can fail.
+    reading = connection.get_execution_options().get("firstbell_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+async def upsert(
+    db: AsyncConnection, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows, or replace the other columns of those whose primary key is there."""
+    if not rows:
+        return
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    keys = [column.name for column in inspect(table).primary_key]
+    statement = insert(table)
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await db.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=others)
+        if others
+        else statement.on_conflict_do_nothing(index_elements=keys),
+        [dict(row) for row in rows],
+    )

@@ -1,0 +1,185 @@
+"""The Kafka event log: idempotent producer, consumer groups, offsets kept by the reader."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from libs.common.eventlog import LogUnavailable, Message, Positions, Record
+from libs.common.events import DEAD_LETTERS, INVOLVEMENTS, TOPICS
+
+PARTITIONS = 12
+BATCH_RECORDS_MAX = 500
+RECORD_BYTES_MAX = 8_000_000
+PUBLISH_TIMEOUT_S = 15.0
+
+
+class KafkaEventLog:
+    """Kafka, by aiokafka. `servers` is host:port[,…]."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Nothing is opened yet: a service starts, and takes registers, while Kafka is away."""
+
+    async def close(self) -> None:
+        """Stop the producer."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
+
+    async def publish(self, messages: Sequence[Message]) -> list[tuple[int, int]]:
+        """Send in order, and wait until every in-sync replica has all."""
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                producer = await self._connected()
+                sent = [
+                    await producer.send(
+                        message.topic,
+                        value=message.value,
+                        key=message.key.encode(),
+                        headers=[(k, v.encode()) for k, v in message.headers.items()],
+                    )
+                    for message in messages
+                ]
+                places = await asyncio.gather(*sent)
+        except (KafkaError, OSError, TimeoutError) as error:
+            # A fresh producer next time: batches given up on must not come after later ones.
+            await self._abandon()
+            raise LogUnavailable(type(error).__name__) from error
+        return [(place.partition, place.offset) for place in places]
+
+    async def subscribe(
+        self, group: str, topics: Sequence[str], positions: Positions
+    ) -> AsyncIterator[list[Record]]:
+        """Join the group; each partition that comes is read from where the group's store says."""
+        await ensure_topics(self._servers)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._servers,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=RECORD_BYTES_MAX,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+        )
+        consumer.subscribe(topics, listener=_Seek(consumer, positions))
+        await consumer.start()
+        try:
+            while True:
+                fetched = await consumer.getmany(timeout_ms=500, max_records=BATCH_RECORDS_MAX)
+                records = [
+                    _record(raw)
+                    for place in sorted(fetched, key=lambda p: topics.index(p.topic))
+                    for raw in fetched[place]
+                ]
+                if not records:
+                    continue
+                yield records
+                await _tell(consumer, records)
+        finally:
+            await consumer.stop()
+
+    async def handled(self, group: str, topic: str, partition: int) -> int:
+        """Return the group's committed offset, as anyone who watches lag sees it."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        try:
+            await admin.start()
+            place = TopicPartition(topic, partition)
+            found = await admin.list_consumer_group_offsets(group, partitions=[place])
+            return max(0, found[place].offset) if place in found else 0
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+        finally:
+            await admin.close()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            await ensure_topics(self._servers)
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._servers,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=2,
+                max_request_size=RECORD_BYTES_MAX,
+            )
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _abandon(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                async with asyncio.timeout(2):
+                    await producer.stop()
+            except (KafkaError, OSError, TimeoutError):
+                return
+
+
+class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
+        self._consumer = consumer
+        self._positions = positions
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Nothing to do: effects and offsets commit together, and a late commit is fenced."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Go on from the reader's own store of offsets."""
+        found = await self._positions([(place.topic, place.partition) for place in assigned])
+        for place in assigned:
+            self._consumer.seek(place, found[place.topic, place.partition])
+
+
+def _record(raw: object) -> Record:
+    return Record(
+        raw.topic,  # type: ignore[attr-defined]
+        raw.partition,  # type: ignore[attr-defined]
+        raw.offset,  # type: ignore[attr-defined]
+        raw.key.decode(errors="replace") if raw.key is not None else None,  # type: ignore[attr-defined]
+        raw.value or b"",  # type: ignore[attr-defined]
+        {k: v.decode(errors="replace") for k, v in raw.headers},  # type: ignore[attr-defined]
+    )
+
+
+async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
+    following = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in records}
+    held = consumer.assignment()
+    try:
+        await consumer.commit({place: at for place, at in following.items() if place in held})
+    except KafkaError:
+        return  # only whoever watches lag needs it; the next batch tells more
+
+
+async def ensure_topics(servers: str) -> None:
+    """Create the topics that are not there; those that are stay as the operator made them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        wanted = [name for topic in TOPICS for name in (topic, topic + DEAD_LETTERS)]
+        missing = [_topic(name) for name in wanted if name not in there]
+        if missing:
+            answer = await admin.create_topics(missing)
+            for _, code, *_ in answer.topic_errors:
+                if code and for_code(code) is not TopicAlreadyExistsError:
+                    raise for_code(code)
+    finally:
+        await admin.close()
+
+
+def _topic(name: str) -> NewTopic:
+    configs = {"max.message.bytes": str(RECORD_BYTES_MAX), "retention.ms": "-1"}
+    if name == INVOLVEMENTS:
+        configs["cleanup.policy"] = "compact"
+    return NewTopic(name, num_partitions=PARTITIONS, replication_factor=-1, topic_configs=configs)

@@ -1,0 +1,60 @@
+"""Alembic from code: each service its own history, in its own schema or SQLite file."""
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+
+from libs.common.consumer import ConsumedEvent, ConsumerOffset, DeadLetter
+from libs.common.database import Common, Database
+from libs.common.outbox import OutboxEvent
+
+SHARED = (OutboxEvent, ConsumerOffset, ConsumedEvent, DeadLetter)
+"""Tables that every service has; importing them declares them in `Common.metadata`."""
+
+
+def config(service: str, url: str) -> Config:
+    """Return alembic's configuration for a service, e.g. `config("ingest", url)`."""
+    package = import_module(f"services.{service}.migrations")
+    made = Config()
+    made.set_main_option("script_location", str(Path(str(package.__file__)).parent))
+    made.attributes.update(service=service, url=url)
+    return made
+
+
+async def upgrade(service: str, url: str) -> None:
+    """Bring a service's tables up to date; harmless when they are."""
+    await asyncio.to_thread(command.upgrade, config(service, url), "head")
+
+
+def run(own: MetaData) -> None:
+    """Run from a service's `env.py`: migrate online over the service's own engine."""
+    asyncio.run(_run(context.config, own))
+
+
+async def _run(made: Config, own: MetaData) -> None:
+    database = Database(made.attributes["url"], made.attributes["service"])
+    try:
+        async with database.transaction() as db:
+            await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
+    finally:
+        await database.close()
+
+
+def _migrate(connection: Connection, service: str, metadata: list[MetaData]) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two processes that start at once must not both create the tables.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": service})
+        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        compare_type=False,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,58 @@
+"""School time: sessions, their order, school days in Europe/London, and academic years."""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+
+
+class Session(StrEnum):
+    """Half a school day."""
+
+    am = "am"
+    pm = "pm"
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def london_day(at: datetime) -> date:
+    """Return the day that it is in England at this instant.
+
+    Raises:
+        ValueError: `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return at.astimezone(LONDON).date()
+
+
+def ordinal_of(day: date, session: Session) -> int:
+    """Return a session's place in time: two to a day, morning first."""
+    return day.toordinal() * 2 + (session is Session.pm)
+
+
+def day_of(ordinal: int) -> date:
+    """Return the day of the session with this ordinal."""
+    return date.fromordinal(ordinal // 2)
+
+
+def session_of(ordinal: int) -> Session:
+    """Return which half of its day the session with this ordinal is."""
+    return Session.pm if ordinal % 2 else Session.am
+
+
+def academic_year_of(day: date) -> int:
+    """Return the calendar year in which the academic year of `day` began.
+
+    The border is 1 August: some authorities' autumn terms begin in the last days of August.
+    """
+    return day.year if day.month >= 8 else day.year - 1
+
+
+def academic_year_label(start: int) -> str:
+    """Return an academic year as people write it, e.g. 2026 gives "2026-27"."""
+    return f"{start}-{(start + 1) % 100:02d}"

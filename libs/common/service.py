@@ -1,0 +1,218 @@
+"""What every service's app has: health, readiness, metrics, docs, problems, background work."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Query, Request, Response
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import text
+from starlette.types import Message, Receive, Scope, Send
+
+from libs.common.auth import Verifier
+from libs.common.database import Database
+from libs.common.eventlog import EventLog
+from libs.common.eventlog_embedded import EmbeddedEventLog
+from libs.common.eventlog_kafka import KafkaEventLog
+from libs.common.problems import (
+    InvalidRequest,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+    add_problem_handlers,
+    documented,
+)
+from libs.common.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+Work = Callable[[], Awaitable[None]]
+Item = TypeVar("Item")
+
+RESTARTS = Counter(
+    "firstbell_work_restarts_total", "Background work that failed", ["service", "work"]
+)
+WORKING = Gauge("firstbell_work_running", "Background work that is running", ["service", "work"])
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a list; `next` is the cursor of the part after it, or null."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Most items to return.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the part before.")]
+
+
+def cursor_of(*key: Any) -> str:
+    """Return the cursor that stands after the item with this sort key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def after(cursor: str | None, types: Any) -> Any:
+    """Read a cursor as a tuple of these types; None stays None.
+
+    Raises:
+        InvalidRequest: it is none of ours.
+    """
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        return msgspec.json.decode(raw, type=types)
+    except (ValueError, msgspec.MsgspecError):
+        detail = "Use a cursor as it stood in `next`, or none for the first part."
+        raise InvalidRequest(
+            detail, errors=[{"at": ["query", "cursor"], "why": "unknown"}]
+        ) from None
+
+
+async def json_only(request: Request) -> None:
+    """Refuse a body that is not JSON.
+
+    Raises:
+        UnsupportedMediaType: with the type that is taken.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method in {"PUT", "POST", "PATCH"} and kind != "application/json":
+        raise UnsupportedMediaType("Send the body as application/json.")
+
+
+def event_log(settings: ServiceSettings) -> EventLog:
+    """Return the log that the settings name: Kafka, or the embedded one."""
+    if settings.kafka_servers:
+        return KafkaEventLog(settings.kafka_servers)
+    return EmbeddedEventLog(settings.data_dir / "log.db")
+
+
+class Running:
+    """A service's background work, each piece started again with backoff when it fails."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failing: set[str] = set()
+
+    def start(self, name: str, work: Work) -> None:
+        """Run `work` until `stop`."""
+        self._tasks.append(asyncio.create_task(self._supervise(name, work), name=name))
+
+    async def stop(self) -> None:
+        """Cancel everything and wait for its end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _supervise(self, name: str, work: Work) -> None:
+        delay_s = 0.1
+        labels = {"service": self._service, "work": name}
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                with WORKING.labels(**labels).track_inprogress():
+                    await work()
+            except Exception as error:
+                # Only the kind of error: its text may hold statements with pupils' data.
+                log.warning("work failed", error=type(error).__name__, **labels)
+                RESTARTS.labels(**labels).inc()
+            self.failing.add(name)
+            if asyncio.get_running_loop().time() - started > 30:
+                delay_s = 0.1
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, 5.0)
+            self.failing.discard(name)
+
+
+def build(
+    name: str,
+    description: str,
+    settings: ServiceSettings,
+    run: Callable[[FastAPI, Running], Awaitable[None]],
+    log_of: Callable[[ServiceSettings], EventLog] = event_log,
+) -> FastAPI:
+    """Build a service's app. Nothing is opened until its lifespan starts.
+
+    `app.state` then has `settings`, `database`, `log` and `verifier`; `run` sets up the rest and
+    starts the service's background work.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.database = Database(settings.database_url, name)
+            stack.push_async_callback(app.state.database.close)
+            app.state.log = log_of(settings)
+            await app.state.log.start()
+            stack.push_async_callback(app.state.log.close)
+            app.state.running = Running(name)
+            stack.push_async_callback(app.state.running.stop)
+            await run(app, app.state.running)
+            yield
+
+    app = FastAPIOffline(
+        title=f"Firstbell {name}",
+        version="1",
+        description=description,
+        lifespan=lifespan,
+        responses=documented(),
+    )
+    app.state.settings = settings
+    app.state.verifier = Verifier(settings)
+    add_problem_handlers(app)
+    app.add_middleware(BodyLimit, bytes_max=settings.request_bytes_max)
+    _add_health(app, name)
+    return app
+
+
+def _add_health(app: FastAPI, name: str) -> None:
+    @app.get("/healthz", tags=["operation"], summary="Is the process alive?", responses={})
+    async def healthz() -> dict[str, str]:
+        return {"service": name, "status": "ok"}
+
+    @app.get("/readyz", tags=["operation"], summary="Can it do its work?")
+    async def readyz(request: Request) -> dict[str, Any]:
+        async with request.app.state.database.reading() as db:
+            await db.execute(text("SELECT 1"))
+        failing = sorted(request.app.state.running.failing)
+        if failing:
+            raise Unavailable(f"Not running: {', '.join(failing)}.")
+        return {"service": name, "status": "ready"}
+
+    @app.get("/metrics", tags=["operation"], summary="Prometheus metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class BodyLimit:
+    """Refuses bodies over a size; streams (`unlimited`) have each line bounded instead."""
+
+    unlimited: Sequence[str] = ("/v1/registers",)
+
+    def __init__(self, app: Any, bytes_max: int) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the body's bytes as they come."""
+        if scope["type"] != "http" or scope["path"].endswith(tuple(self.unlimited)):
+            await self._app(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._bytes_max:
+                raise TooLarge(f"Send at most {self._bytes_max} bytes in one body.")
+            return message
+
+        await self._app(scope, counted, send)

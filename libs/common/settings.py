@@ -1,0 +1,68 @@
+"""Settings: `FIRSTBELL_…` environment variables, checked at start and passed by hand."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "FIRSTBELL_"
+
+
+class UnknownSetting(ValueError):
+    """A `FIRSTBELL_…` variable that no service knows: probably misspelt."""
+
+
+class ServiceSettings(BaseSettings):
+    """What a service needs to run.
+
+    There is no module-level instance: `create_app(settings)` is given one, so a test gives another.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        description="SQLAlchemy URL. Each service keeps to its own schema in PostgreSQL; in an "
+        "SQLite URL `{service}` stands for the service's name.",
+    )
+    kafka_servers: str | None = Field(
+        None, description="Bootstrap servers, host:port[,…]. None: the embedded log in `data_dir`."
+    )
+    data_dir: Path = Field(Path("data"), description="Where the embedded log and keys are kept.")
+    token_issuer: str = Field("firstbell", description="Expected `iss` of bearer tokens.")
+    token_audience: str = Field("firstbell", description="Expected `aud` of bearer tokens.")
+    jwks_url: str | None = Field(
+        None, description="Where the issuer publishes its keys. None: the embedded issuer's key."
+    )
+    token_algorithms: tuple[str, ...] = Field(("ES256", "RS256"), description="Pinned.")
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Fernet key(s), comma-separated, newest first, that encrypt webhook secrets at "
+        "rest. None: a key made on first start in `data_dir`.",
+    )
+    allow_private_endpoints: bool = Field(
+        False, description="Let webhooks go to private addresses: a laptop, a closed network."
+    )
+    request_bytes_max: int = Field(4_000_000, gt=0, description="Largest request body, in bytes.")
+    retry_base_s: float = Field(5.0, gt=0, description="Seconds before a webhook's second attempt.")
+    log_level: str = Field("INFO", description="Least severe log line written.")
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            UnknownSetting: a `FIRSTBELL_…` variable is none of the settings.
+        """
+        known = {PREFIX + name.upper() for name in cls.model_fields}
+        strange = sorted(
+            name
+            for name in os.environ
+            if name.startswith(PREFIX)
+            and name not in known
+            and not name.startswith(PREFIX + "TEST_")
+        )
+        if strange:
+            raise UnknownSetting(f"no such setting: {', '.join(strange)}; known: {sorted(known)}")
+        return cls()

@@ -1,0 +1,1 @@
+"""The three services, and the commands that run them."""

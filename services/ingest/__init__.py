@@ -1,0 +1,1 @@
+"""Ingest: takes registers, roll and calendar, keeps them, and publishes them."""

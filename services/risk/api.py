@@ -1,0 +1,192 @@
+"""Risk's calls: bells, the rule catalogue, attendance."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Security
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Select, select, tuple_
+
+from libs.common.auth import Bearer, Caller
+from libs.common.identifiers import Upn, Urn
+from libs.common.problems import Forbidden, NotFound, documented
+from libs.common.school_day import academic_year_of, london_day, utc_now
+from libs.common.service import Page, after, cursor_of
+from services.risk import store
+from services.risk.attendance import Attendance, summary
+from services.risk.tables import StoredBell
+
+router = APIRouter(prefix="/v1")
+bearer = Bearer(
+    {
+        "bells:read": "Read bells: of the token's schools, or of all with `area`.",
+        "attendance:read": "Read attendance: of the token's schools, or of all with `area`.",
+        "rules:read": "Read the rule catalogue.",
+        "area": "Read beyond the token's own schools: a local authority's systems.",
+    }
+)
+BellReader = Annotated[Caller, Security(bearer, scopes=["bells:read"])]
+AttendanceReader = Annotated[Caller, Security(bearer, scopes=["attendance:read"])]
+RuleReader = Annotated[Caller, Security(bearer, scopes=["rules:read"])]
+From = Annotated[date | None, Query(alias="from", description="First day; 1 August if left out.")]
+To = Annotated[date | None, Query(description="Last day; today if left out.")]
+
+
+class RuleName(BaseModel):
+    """Which rule rang, in which version, on whose authority."""
+
+    name: str
+    version: str
+    source: str
+
+
+class BellOut(BaseModel):
+    """One rule's finding about one pupil: it prompts a person, it decides nothing."""
+
+    id: UUID
+    urn: str
+    upn: str | None
+    kind: str
+    severity: Literal["notice", "warning", "urgent"]
+    status: Literal["ringing", "cleared", "withdrawn"]
+    raised_on: date = Field(description="The latest school day in the book when it rang.")
+    raised_at: datetime
+    explanation: str
+    evidence: dict[str, Any]
+    rule: RuleName
+
+
+class Wanted(BaseModel):
+    """Which bells to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    urn: Urn | None = None
+    upn: Upn | None = None
+    kind: str | None = Field(None, max_length=40)
+    status: Literal["ringing", "cleared", "withdrawn"] | None = None
+    raised_from: date | None = None
+    raised_to: date | None = None
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=200)
+
+
+class RuleOut(BaseModel):
+    """A rule of the catalogue."""
+
+    kind: str
+    title: str
+    version: str
+    parameters: dict[str, Any]
+    source: str
+    asks: str = Field(description="What guidance asks of people, and what the bell does not mean.")
+
+
+@router.get("/bells", summary="List bells, newest first", responses=documented())
+async def get_bells(
+    request: Request,
+    caller: BellReader,
+    wanted: Annotated[Wanted, Query()],
+) -> Page[BellOut]:
+    """Bells of the schools that the token speaks for, each with its reasons."""
+    query = _query(wanted, caller)
+    limit = wanted.limit
+    async with request.app.state.database.reading() as db:
+        rows = [dict(row._mapping) for row in await db.execute(query)]
+    more = cursor_of(rows[limit - 1]["raised_at"], rows[limit - 1]["id"]) if rows[limit:] else None
+    return Page(items=[BellOut.model_validate(row) for row in rows[:limit]], next=more)
+
+
+@router.get("/bells/{bell}", summary="Read one bell", responses=documented(NotFound))
+async def get_bell(request: Request, caller: BellReader, bell: UUID) -> BellOut:
+    """Return a bell of a school that the token speaks for."""
+    query = select(StoredBell.__table__).where(StoredBell.id == bell)
+    async with request.app.state.database.reading() as db:
+        row = (await db.execute(query)).first()
+    if row is None or not (_sees_all(caller) or caller.speaks_for(row.urn)):
+        raise NotFound("There is no such bell that the token may read.")
+    return BellOut.model_validate(dict(row._mapping))
+
+
+@router.get("/rules", summary="Read the rule catalogue", responses=documented())
+async def get_rules(request: Request, _: RuleReader) -> Page[RuleOut]:
+    """Every rule with its parameters, its source, and what it asks of people."""
+    rules = request.app.state.evaluator.rules
+    names = ("kind", "title", "version", "source", "asks")
+    return Page(
+        items=[
+            RuleOut(parameters=dict(rule.parameters), **{n: getattr(rule, n) for n in names})
+            for rule in rules
+        ]
+    )
+
+
+@router.get("/schools/{urn}/attendance", summary="A school's attendance", responses=documented())
+async def get_school_attendance(
+    request: Request, caller: AttendanceReader, urn: Urn, first: From = None, to: To = None
+) -> Attendance:
+    """Sessions possible and missed in the academic year so far, or between two days."""
+    if not _sees_all(caller):
+        caller.must_speak_for(urn)
+    return await _summary(request, {urn: None}, first, to)
+
+
+@router.get("/pupils/{upn}/attendance", summary="A pupil's attendance", responses=documented())
+async def get_pupil_attendance(
+    request: Request, caller: AttendanceReader, upn: Upn, first: From = None, to: To = None
+) -> Attendance:
+    """The pupil's sessions at the schools that the token speaks for, added up."""
+    async with request.app.state.database.reading() as db:
+        urns = await store.schools_of(db, upn)
+    seen = [urn for urn in urns if _sees_all(caller) or caller.speaks_for(urn)]
+    return await _summary(request, {urn: {upn} for urn in seen}, first, to)
+
+
+@router.get("/areas/{la}/attendance", summary="An area's attendance", responses=documented())
+async def get_area_attendance(
+    request: Request,
+    caller: AttendanceReader,
+    la: Annotated[str, Path(pattern=r"^\d{3}$", description="Local authority code.")],
+    first: From = None,
+    to: To = None,
+) -> Attendance:
+    """Pupils whose home the authority is; where the roll does not say, whose UPN it issued."""
+    if not _sees_all(caller):
+        raise Forbidden("The token needs the scope `area`.")
+    async with request.app.state.database.reading() as db:
+        schools = await store.schools_in(db, la)
+    return await _summary(request, dict(schools), first, to)
+
+
+def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
+    table = StoredBell
+    query = select(table.__table__).order_by(table.raised_at.desc(), table.id.desc())
+    for name in ("urn", "upn", "kind", "status"):
+        if getattr(wanted, name) is not None:
+            query = query.where(getattr(table, name) == getattr(wanted, name))
+    if wanted.raised_from is not None:
+        query = query.where(table.raised_on >= wanted.raised_from)
+    if wanted.raised_to is not None:
+        query = query.where(table.raised_on <= wanted.raised_to)
+    if not _sees_all(caller):
+        query = query.where(table.urn.in_(caller.urns))
+    place = after(wanted.cursor, tuple[datetime, UUID])
+    if place is not None:
+        query = query.where(tuple_(table.raised_at, table.id) < tuple_(*place))
+    return query.limit(wanted.limit + 1)
+
+
+def _sees_all(caller: Caller) -> bool:
+    return caller.is_admin or "area" in caller.scopes
+
+
+async def _summary(
+    request: Request, schools: dict[str, set[str] | None], first: date | None, last: date | None
+) -> Attendance:
+    to = last or london_day(utc_now())
+    since = first or date(academic_year_of(to), 8, 1)
+    async with request.app.state.database.reading() as db:
+        books = [await store.read_book(db, urn, ()) for urn in schools]
+    chosen = {urn: upns for urn, upns in schools.items() if upns is not None}
+    return summary(books, chosen or None, since, to)

@@ -1,0 +1,237 @@
+"""A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.common.codes import NO_MARK, Codes
+from libs.common.events import CalendarSet, Involvement
+from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
+from services.risk.fold import Column, Progress, PupilRecord, Rule, advance, begin, column_of
+
+RECENT_SNAPSHOTS = 12
+SPARSE_SNAPSHOTS = 40
+"""Progress is kept after each of the last sessions, and after every so many before those."""
+
+WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
+URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
+"""Footings on which a day's delay may matter: `Column.worker` is 2. Ours, not guidance's."""
+
+
+class Enrolment(NamedTuple):
+    """When a pupil is on the roll, both ends included; None is open."""
+
+    entered_on: date | None = None
+    left_on: date | None = None
+
+
+class Sessions(NamedTuple):
+    """The school sessions of a book, oldest first. S sessions."""
+
+    ordinals: NDArray[np.int64]
+    school_days: NDArray[np.int32]
+    school_weeks: NDArray[np.int32]
+
+
+@dataclass
+class Book:
+    """One school's marks, columns over its pupils in their order of arrival.
+
+    Args:
+        version: how often the stored book had changed when this one was read from it.
+    """
+
+    urn: str
+    rules: Sequence[Rule[Any]]
+    version: int = 0
+    upns: list[str] = field(default_factory=list)
+    columns: dict[int, Codes] = field(default_factory=dict)
+    _positions: dict[str, int] = field(default_factory=dict)
+    _enrolments: dict[int, Enrolment] = field(default_factory=dict)
+    _involvements: dict[int, Sequence[Involvement]] = field(default_factory=dict)
+    _roll: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
+    _open: dict[int, list[int]] = field(default_factory=dict)
+    _sessions: Sessions | None = None
+    _snapshots: list[tuple[int, Progress]] = field(default_factory=list)
+
+    def position_of(self, upn: str) -> int:
+        """Return a pupil's place in every column, a new one for a new pupil."""
+        if upn not in self._positions:
+            self._positions[upn] = len(self.upns)
+            self.upns.append(upn)
+            self._snapshots.clear()
+        return self._positions[upn]
+
+    def apply(self, day: date, session: Session, upns: Sequence[str], codes: Codes) -> int:
+        """Set these pupils' marks for a session; return its ordinal."""
+        ordinal = ordinal_of(day, session)
+        places = np.fromiter(map(self.position_of, upns), np.int64, len(upns))
+        column = self._padded(self.columns.get(ordinal))
+        column[places] = codes
+        if ordinal not in self.columns:
+            self._sessions = None
+        self.columns[ordinal] = column
+        self._forget_from(ordinal)
+        return ordinal
+
+    def enrol(self, upn: str, enrolment: Enrolment) -> None:
+        """Set when a pupil is on the roll."""
+        self._enrolments[self.position_of(upn)] = enrolment
+        self._roll = None
+        self._snapshots.clear()
+
+    def involve(self, upn: str, involvements: Iterable[Involvement]) -> None:
+        """Set who works with a pupil of this book; others are ignored."""
+        if upn in self._positions:
+            working = [i for i in involvements if i.role in WORKER_ROLES]
+            self._involvements[self._positions[upn]] = working
+            self._snapshots.clear()
+
+    def open_as(self, calendar: CalendarSet) -> None:
+        """Set an academic year's school sessions."""
+        self._open[calendar.academic_year] = _open_sessions(calendar)
+        self._sessions = None
+        self._snapshots.clear()
+
+    @property
+    def latest_day(self) -> date | None:
+        """The latest school day with marks, or None."""
+        ordinals = self.sessions().ordinals
+        return day_of(int(ordinals[-1])) if len(ordinals) else None
+
+    def sessions(self) -> Sessions:
+        """Return the school's sessions up to the latest that has marks.
+
+        With a calendar for the academic year these are its sessions, whether or not their registers
+        have come; without one, the sessions that have registers.
+        """
+        if self._sessions is None:
+            self._sessions = _numbered(self._ordinals())
+        return self._sessions
+
+    def fold(self) -> Progress:
+        """Return the rules' progress after the latest session, stepping over what has changed."""
+        sessions = self.sessions()
+        at, progress = self._resume(sessions)
+        for index in range(at, len(sessions.ordinals)):
+            progress = advance(self.rules, progress, self._column(sessions, index))
+            self._snapshots.append((int(sessions.ordinals[index]), progress))
+        self._thin()
+        return progress
+
+    def enrolled_codes(self, ordinal: int) -> Codes:
+        """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""
+        codes = self._padded(self.columns.get(ordinal))
+        entered, left = self._roll_days()
+        codes[(entered > ordinal // 2) | (left < ordinal // 2)] = NO_MARK
+        return codes
+
+    def record_of(self, position: int) -> PupilRecord:
+        """Return one pupil's marks over all sessions, for a rule to explain itself by."""
+        sessions = self.sessions()
+        codes = np.array(
+            [
+                column[position] if column is not None and position < len(column) else NO_MARK
+                for column in map(self.columns.get, sessions.ordinals.tolist())
+            ],
+            np.uint8,
+        )
+        entered, left = self._roll_days()
+        days = sessions.ordinals // 2
+        codes[(days < entered[position]) | (days > left[position])] = NO_MARK
+        return PupilRecord(sessions.ordinals, sessions.school_days, sessions.school_weeks, codes)
+
+    def _ordinals(self) -> list[int]:
+        if not self.columns:
+            return []
+        latest = max(self.columns)
+        planned = {o for year in self._open.values() for o in year if o <= latest}
+        unplanned = {o for o in self.columns if academic_year_of(day_of(o)) not in self._open}
+        return sorted(planned | unplanned)
+
+    def _resume(self, sessions: Sessions) -> tuple[int, Progress]:
+        if self._snapshots:
+            ordinal, progress = self._snapshots[-1]
+            return bisect_left(sessions.ordinals, ordinal) + 1, progress
+        return 0, begin(self.rules, len(self.upns))
+
+    def _forget_from(self, ordinal: int) -> None:
+        while self._snapshots and self._snapshots[-1][0] >= ordinal:
+            self._snapshots.pop()
+
+    def _thin(self) -> None:
+        old = self._snapshots[:-RECENT_SNAPSHOTS]
+        kept = [s for n, s in enumerate(old) if n % 2 or len(old) < SPARSE_SNAPSHOTS]
+        self._snapshots = kept + self._snapshots[-RECENT_SNAPSHOTS:]
+
+    def _column(self, sessions: Sessions, index: int) -> Column:
+        ordinal = int(sessions.ordinals[index])
+        day = day_of(ordinal)
+        return column_of(
+            self.enrolled_codes(ordinal),
+            ordinal=ordinal,
+            school_day=int(sessions.school_days[index]),
+            school_week=int(sessions.school_weeks[index]),
+            academic_year=academic_year_of(day),
+            worker=self._workers(day),
+        )
+
+    def _workers(self, day: date) -> NDArray[np.uint8]:
+        levels = np.zeros(len(self.upns), np.uint8)
+        for position, involvements in self._involvements.items():
+            for one in involvements:
+                if one.starts_on <= day and (one.ends_on is None or day <= one.ends_on):
+                    level = 2 if one.footing in URGENT_FOOTINGS else 1
+                    levels[position] = max(levels[position], level)
+        return levels
+
+    def _roll_days(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        if self._roll is None or len(self._roll[0]) != len(self.upns):
+            entered = np.full(len(self.upns), date.min.toordinal(), np.int32)
+            left = np.full(len(self.upns), date.max.toordinal(), np.int32)
+            for position, enrolment in self._enrolments.items():
+                entered[position] = (enrolment.entered_on or date.min).toordinal()
+                left[position] = (enrolment.left_on or date.max).toordinal()
+            self._roll = entered, left
+        return self._roll
+
+    def _padded(self, column: Codes | None) -> Codes:
+        padded = np.zeros(len(self.upns), np.uint8)
+        if column is not None:
+            padded[: len(column)] = column
+        return padded
+
+
+def _open_sessions(calendar: CalendarSet) -> list[int]:
+    closed = set()
+    for closure in calendar.closed:
+        for half in Session if closure.session is None else (closure.session,):
+            closed.add(ordinal_of(closure.date, half))
+    ordinals = []
+    for term in calendar.terms:
+        for number in range((term.ends_on - term.starts_on).days + 1):
+            day = term.starts_on + timedelta(days=number)
+            if day.weekday() < 5:
+                ordinals += [ordinal_of(day, Session.am), ordinal_of(day, Session.pm)]
+    return sorted(set(ordinals) - closed)
+
+
+def _numbered(ordinals: Sequence[int]) -> Sessions:
+    places = np.array(ordinals, np.int64)
+    days = places // 2
+    # Day 1 of the proleptic calendar was a Monday.
+    _, school_days = np.unique(days, return_inverse=True)
+    _, school_weeks = np.unique((days - 1) // 7, return_inverse=True)
+    return Sessions(places, school_days.astype(np.int32), school_weeks.astype(np.int32))
+
+
+def when(ordinal: int) -> str:
+    """Return a session in words, e.g. "14 September 2026 (morning)"."""
+    day = day_of(ordinal)
+    half = "morning" if session_of(ordinal) is Session.am else "afternoon"
+    return f"{day.day} {day:%B %Y} ({half})"

@@ -1,0 +1,193 @@
+"""The use case: what an event changes in a school's book, and the bells that follow."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common import outbox
+from libs.common.codes import numbers_of
+from libs.common.events import (
+    BellChanged,
+    CalendarSet,
+    Event,
+    InvolvementsSet,
+    RegisterTaken,
+    RollChanged,
+)
+from libs.common.identifiers import id_of
+from services.risk import store
+from services.risk.bells import BellKey, Standing, Turn, diff
+from services.risk.book import Book, Enrolment
+from services.risk.fold import Episode, Progress, Rule, Severity
+from services.risk.words import words_of
+
+BOOKS_MAX = 1000
+"""Books held in memory; the one least recently used goes first."""
+
+
+@dataclass
+class Shelf:
+    """A book in memory with its bells, as they are in the database at `book.version`."""
+
+    book: Book
+    bells: dict[BellKey, dict[str, Any]]
+    progress: Progress | None = None
+
+
+@dataclass
+class Evaluator:
+    """Takes events into books. Books in memory are only ever a copy: the stored version decides."""
+
+    rules: Sequence[Rule[Any]]
+    _shelves: OrderedDict[str, Shelf] = field(default_factory=OrderedDict)
+
+    def forget(self) -> None:
+        """Drop every book in memory: effects on them were rolled back."""
+        self._shelves.clear()
+
+    async def handle(self, db: AsyncConnection, events: Sequence[Event]) -> None:
+        """Take events in order, each evaluated by itself so that no bell depends on batching."""
+        for event in events:
+            match event:
+                case RegisterTaken():
+                    await self._take_register(db, event)
+                case RollChanged():
+                    await self._take_roll(db, event)
+                case CalendarSet():
+                    await store.save_calendar(db, event)
+                    shelf = await self._open(db, event.urn)
+                    shelf.book.open_as(event)
+                    await self._evaluate(db, shelf, event.occurred_at, quiet=False)
+                case InvolvementsSet():
+                    await self._take_involvements(db, event)
+
+    async def _take_register(self, db: AsyncConnection, event: RegisterTaken) -> None:
+        shelf = await self._open(db, event.urn)
+        book = shelf.book
+        known = len(book.upns)
+        ordinal = book.apply(event.day, event.session, event.upns, numbers_of(event.codes))
+        await self._welcome(db, book, known)
+        await store.save_columns(db, book, [ordinal])
+        await self._evaluate(db, shelf, event.occurred_at, quiet=event.backfill)
+
+    async def _take_roll(self, db: AsyncConnection, event: RollChanged) -> None:
+        shelf = await self._open(db, event.urn)
+        book = shelf.book
+        known = len(book.upns)
+        rows = []
+        for pupil in event.pupils:
+            book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on))
+            rows.append(
+                {
+                    "urn": event.urn,
+                    "upn": pupil.upn,
+                    "position": book.position_of(pupil.upn),
+                    "entered_on": pupil.entered_on,
+                    "left_on": pupil.left_on,
+                    "home_la": pupil.home_la,
+                }
+            )
+        await self._welcome(db, book, known)
+        await store.save_pupils(db, rows)
+        await self._evaluate(db, shelf, event.occurred_at, quiet=False)
+
+    async def _take_involvements(self, db: AsyncConnection, event: InvolvementsSet) -> None:
+        await store.save_involvements(db, event.upn, event.involvements)
+        for urn in await store.schools_of(db, event.upn):
+            shelf = await self._open(db, urn)
+            shelf.book.involve(event.upn, event.involvements)
+            await self._evaluate(db, shelf, event.occurred_at, quiet=False)
+
+    async def _welcome(self, db: AsyncConnection, book: Book, known: int) -> None:
+        new = book.upns[known:]
+        blank = {"entered_on": None, "left_on": None, "home_la": None}
+        rows = [
+            {"urn": book.urn, "upn": upn, "position": known + n, **blank}
+            for n, upn in enumerate(new)
+        ]
+        await store.save_pupils(db, rows)
+        for upn, involvements in (await store.involvements_by_upn(db, new)).items():
+            book.involve(upn, involvements)
+
+    async def _open(self, db: AsyncConnection, urn: str) -> Shelf:
+        version = await store.lock_book(db, urn)
+        shelf = self._shelves.get(urn)
+        if shelf is None or shelf.book.version != version:
+            book = await store.read_book(db, urn, self.rules)
+            bells = {_key(row): row for row in await store.bells_of(db, urn)}
+            shelf = self._shelves[urn] = Shelf(book, bells)
+        self._shelves.move_to_end(urn)
+        if len(self._shelves) > BOOKS_MAX:
+            self._shelves.popitem(last=False)
+        return shelf
+
+    async def _evaluate(
+        self, db: AsyncConnection, shelf: Shelf, at: datetime, *, quiet: bool
+    ) -> None:
+        book = shelf.book
+        book.version += 1
+        await store.set_version(db, book.urn, book.version)
+        before, shelf.progress = shelf.progress, book.fold()
+        if before is not None and all(
+            a is b for a, b in zip(before.episodes, shelf.progress.episodes, strict=True)
+        ):
+            return
+        standing = {
+            key: Standing(Severity[row["severity"]], row["status"])
+            for key, row in shelf.bells.items()
+        }
+        turns = diff(standing, _episodes(book, shelf.progress))
+        events = [self._turn(shelf, turn, at, quiet=quiet) for turn in turns]
+        await store.save_bells(db, [shelf.bells[turn.key] for turn in turns])
+        await outbox.append(db, "risk", [event for event in events if event is not None])
+
+    def _turn(self, shelf: Shelf, turn: Turn, at: datetime, *, quiet: bool) -> BellChanged | None:
+        row = self._row(shelf, turn, at)
+        shelf.bells[turn.key] = row
+        if turn.change is None:
+            return None
+        return BellChanged(
+            occurred_at=at,
+            change=turn.change,
+            sequence=row["sequence"],
+            bell=store.bell_of(row),
+            quiet=quiet,
+        )
+
+    def _row(self, shelf: Shelf, turn: Turn, at: datetime) -> dict[str, Any]:
+        book, key = shelf.book, turn.key
+        before = shelf.bells.get(key)
+        rule = next(rule for rule in self.rules if rule.kind == key.kind)
+        finding = words_of(rule, book.record_of(book.position_of(key.upn)), turn, before)
+        rings_anew = before is None or turn.change == "raised"
+        return {
+            "id": id_of("bell", book.urn, *key),
+            "urn": book.urn,
+            "upn": key.upn,
+            "kind": key.kind,
+            "anchor": key.anchor,
+            "severity": turn.severity.name,
+            "status": turn.status,
+            "sequence": before["sequence"] + 1 if before else 1,
+            "raised_on": book.latest_day if rings_anew or not before else before["raised_on"],
+            "raised_at": at if rings_anew or not before else before["raised_at"],
+            "explanation": finding.explanation,
+            "evidence": finding.evidence,
+            "rule": {"name": rule.kind, "version": rule.version, "source": rule.source},
+        }
+
+
+def _key(row: dict[str, Any]) -> BellKey:
+    return BellKey(row["kind"], row["upn"], row["anchor"])
+
+
+def _episodes(book: Book, progress: Progress) -> dict[BellKey, Episode]:
+    return {
+        BellKey(rule.kind, book.upns[position], anchor): episode
+        for rule, found in zip(book.rules, progress.episodes, strict=True)
+        for (position, anchor), episode in found.items()
+    }

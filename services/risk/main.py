@@ -1,0 +1,36 @@
+"""The risk service: an app, its consumer and its relay."""
+
+from fastapi import FastAPI
+
+from libs.common.consumer import Consumer
+from libs.common.events import CALENDAR, INVOLVEMENTS, REGISTERS, ROLL
+from libs.common.outbox import Relay
+from libs.common.service import Running, build
+from libs.common.settings import ServiceSettings
+from services.risk.api import router
+from services.risk.catalogue import RULES
+from services.risk.evaluate import Evaluator
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """Build the service. Nothing is opened until its lifespan starts."""
+    app = build("risk", "Turns registers into bells, each with its reasons.", settings, _run)
+    app.state.evaluator = Evaluator(RULES)
+    app.include_router(router)
+    return app
+
+
+async def _run(app: FastAPI, running: Running) -> None:
+    relay = Relay(app.state.database, app.state.log)
+    evaluator: Evaluator = app.state.evaluator
+    consumer = Consumer(
+        app.state.log,
+        app.state.database,
+        group="risk",
+        topics=(CALENDAR, ROLL, INVOLVEMENTS, REGISTERS),
+        handle=evaluator.handle,
+        committed=relay.wake,
+        rolled_back=evaluator.forget,
+    )
+    running.start("relay", relay.run)
+    running.start("consumer", consumer.run)

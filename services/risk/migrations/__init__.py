@@ -1,0 +1,1 @@
+"""Risk's history of its tables."""

@@ -1,0 +1,1 @@
+"""One file a rule: its state, its step, its parameters, its source and its words for people."""

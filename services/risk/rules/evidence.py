@@ -1,0 +1,46 @@
+"""What rules' explanations share: sessions as evidence, and days in words."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.common.codes import BY_NUMBER
+from libs.common.school_day import day_of, session_of
+from services.risk.fold import PupilRecord
+
+SESSIONS_MAX = 60
+"""Most sessions listed in one bell's evidence: the latest."""
+
+
+def sessions(record: PupilRecord, chosen: NDArray[np.bool_]) -> list[dict[str, str]]:
+    """Return the chosen sessions, bool, shape (S,), as evidence; the latest `SESSIONS_MAX`."""
+    return [
+        {
+            "date": day_of(ordinal).isoformat(),
+            "session": str(session_of(ordinal)),
+            "code": BY_NUMBER[code].text,
+        }
+        for ordinal, code in list(
+            zip(record.ordinals[chosen].tolist(), record.codes[chosen].tolist(), strict=True)
+        )[-SESSIONS_MAX:]
+        if code
+    ]
+
+
+def in_words(ordinal: int) -> str:
+    """Return a session's day in words, e.g. "Monday 14 September 2026"."""
+    day = day_of(ordinal)
+    return f"{day:%A} {day.day} {day:%B %Y}"
+
+
+def codes_in_words(codes: Iterable[int]) -> str:
+    """Return the meanings of code numbers, each once, e.g. "N (reason not yet established)"."""
+    known = [BY_NUMBER[code] for code in sorted(set(codes)) if code]
+    return ", ".join(f"{code.text} ({code.meaning})" for code in known)
+
+
+def figures(**named: Any) -> dict[str, Any]:
+    """Return evidence's figures as JSON types."""
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in named.items()}

@@ -1,0 +1,171 @@
+"""Rules on the academic year so far: persistent and severe absence, and the sickness return."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from libs.common.codes import ABSENT, NUMBERS, POSSIBLE
+from libs.common.school_day import academic_year_of, day_of
+from services.risk.fold import Bools, Column, Finding, Ints, PupilRecord, Severity, Signals, signals
+from services.risk.rules.evidence import figures, sessions
+
+ILLNESS = NUMBERS["I"]
+
+
+def year_anchor(academic_year: int) -> int:
+    """Return the anchor of grounds that are a whole year's: its 1 August."""
+    return date(academic_year, 8, 1).toordinal() * 2
+
+
+class YearSoFar(NamedTuple):
+    """What a pupil has had of this academic year; each of shape (P,)."""
+
+    academic_year: int
+    possible: Ints
+    missed: Ints
+    rings: Bools
+
+
+@dataclass(frozen=True)
+class RateOfAbsence:
+    """Pupils who have missed a share of their own possible sessions in the academic year so far.
+
+    Args:
+        percent_min: percent missed, inclusive.
+        percent_clear: it clears below this. Ours: a pupil at the border would ring every week.
+        possible_min: sessions a pupil must have had. Ours: on day one a missed morning is 50 %.
+
+    Source:
+        DfE, Pupil absence statistics: methodology. Persistently absent is 10 % or more, severely
+        absent 50 % or more.
+    """
+
+    kind: str
+    percent_min: int
+    percent_clear: int
+    severity: Severity
+    possible_min: int = 20
+
+    version = "1"
+    source = (
+        "DfE, Pupil absence statistics: methodology; Working together to improve school "
+        "attendance (August 2024), chapter 6"
+    )
+    asks = (
+        "School, family and partners look together for what stands in the way, and put support "
+        "in place. The figure holds every absence, illness too: it says how much, not why."
+    )
+
+    @property
+    def title(self) -> str:
+        """What it finds."""
+        return f"{self.percent_min} % or more of this year's sessions missed"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Percents of possible sessions, and the fewest sessions."""
+        return {
+            "percent_min": self.percent_min,
+            "percent_clear": self.percent_clear,
+            "possible_min": self.possible_min,
+        }
+
+    def start(self, pupils: int) -> YearSoFar:
+        """Return a year without sessions."""
+        none = np.zeros(pupils, np.int32)
+        return YearSoFar(0, none, none, np.zeros(pupils, np.bool_))
+
+    def step(self, state: YearSoFar, column: Column) -> tuple[YearSoFar, Signals]:
+        """Count one session; in integers, so that exactly 10 % rings whatever 0.1 rounds to."""
+        if state.academic_year != column.academic_year:
+            state = self.start(len(column.codes))
+        possible = state.possible + column.possible
+        missed = state.missed + column.absent
+        percent = np.where(state.rings, self.percent_clear, self.percent_min)
+        rings = (missed * 100 >= percent * possible) & (possible >= self.possible_min)
+        after = YearSoFar(column.academic_year, possible, missed, rings)
+        return after, signals(rings, year_anchor(column.academic_year), self.severity)
+
+    def explain(self, record: PupilRecord, anchor: int) -> Finding:
+        """Tell the year's figures so far."""
+        year = academic_year_of(day_of(anchor))
+        this_year = (record.ordinals >= anchor) & (record.ordinals < year_anchor(year + 1))
+        possible = int((this_year & POSSIBLE[record.codes]).sum())
+        absent = this_year & ABSENT[record.codes]
+        missed = int(absent.sum())
+        rate = round(100 * missed / possible, 1) if possible else 0.0
+        text = (
+            f"Missed {missed} of {possible} possible sessions since the start of the school year: "
+            f"{rate:g} %. At {self.percent_min} % or more a pupil counts as "
+            f"{self.kind.replace('-absence', '')}ly absent. "
+            f"This clears when the figure falls below {self.percent_clear} %."
+        )
+        facts = figures(missed=missed, possible=possible, percent=rate)
+        return Finding(text, {**facts, "sessions": sessions(record, absent)})
+
+
+class IllThisYear(NamedTuple):
+    """Sessions of illness in this academic year, shape (P,)."""
+
+    academic_year: int
+    ill: Ints
+
+
+@dataclass(frozen=True)
+class SicknessReturn:
+    """Pupils with fifteen school days of illness, in a row or in all, in the academic year.
+
+    Source:
+        School Attendance (Pupil Registration) (England) Regulations 2024, regulation 13; Working
+        together to improve school attendance (August 2024): sickness returns.
+    """
+
+    days_min: int = 15
+
+    kind = "sickness-return"
+    version = "1"
+    title = "Fifteen school days of illness this year"
+    source = "SI 2024/208, regulation 13 (sickness returns to the local authority)"
+    asks = (
+        "The school tells the local authority, so that education can be arranged where it is "
+        "needed. It is about help with learning while ill, not about attendance enforcement."
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """`days_min`: school days of code I."""
+        return {"days_min": self.days_min}
+
+    def start(self, pupils: int) -> IllThisYear:
+        """Return a year without illness."""
+        return IllThisYear(0, np.zeros(pupils, np.int32))
+
+    def step(self, state: IllThisYear, column: Column) -> tuple[IllThisYear, Signals]:
+        """Ring once for the year, from the session that completes `days_min` days."""
+        if state.academic_year != column.academic_year:
+            state = self.start(len(column.codes))
+        ill = state.ill + (column.codes == ILLNESS)
+        rings = ill >= self.days_min * 2
+        after = IllThisYear(column.academic_year, ill)
+        return after, signals(rings, year_anchor(column.academic_year), Severity.notice)
+
+    def explain(self, record: PupilRecord, anchor: int) -> Finding:
+        """Tell the days of illness in the year."""
+        year = academic_year_of(day_of(anchor))
+        this_year = (record.ordinals >= anchor) & (record.ordinals < year_anchor(year + 1))
+        ill = this_year & (record.codes == ILLNESS)
+        days = int(ill.sum()) / 2
+        text = (
+            f"Marked ill (code I) for {days:g} school days this school year; at {self.days_min} a "
+            "sickness return to the local authority is due. It is sent once, and stays open until "
+            "the school year ends."
+        )
+        return Finding(text, {"days": days, "sessions": sessions(record, ill)})
+
+
+PERSISTENT = RateOfAbsence("persistent-absence", 10, 9, Severity.notice)
+SEVERE = RateOfAbsence("severe-absence", 50, 45, Severity.warning)
+RULES = (PERSISTENT, SEVERE, SicknessReturn())

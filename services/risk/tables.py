@@ -1,0 +1,89 @@
+"""Risk's tables: books as columns, what they are read by, and bells."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Index, LargeBinary, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from libs.common.database import CONVENTION, Instant
+
+
+class Base(DeclarativeBase):
+    """Risk's own tables."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+
+
+class StoredBook(Base):
+    """A school's book; `version` grows with each change, and its row is locked for each."""
+
+    __tablename__ = "book"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    version: Mapped[int]
+
+
+class StoredPupil(Base):
+    """A pupil's position in a school's book, and what the roll says of them."""
+
+    __tablename__ = "pupil"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    upn: Mapped[str] = mapped_column(String(13), primary_key=True, index=True)
+    position: Mapped[int]
+    entered_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+    home_la: Mapped[str | None] = mapped_column(String(10))
+
+
+class StoredColumn(Base):
+    """One session's code numbers, a byte for each pupil in the book's order when it was written."""
+
+    __tablename__ = "book_column"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    codes: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class StoredCalendar(Base):
+    """When a school is open in an academic year."""
+
+    __tablename__ = "calendar"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    academic_year: Mapped[int] = mapped_column(primary_key=True)
+    terms: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    closed: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class StoredInvolvements(Base):
+    """Who works with a child: roles, footings and dates, without the practitioners."""
+
+    __tablename__ = "involvements"
+
+    upn: Mapped[str] = mapped_column(String(13), primary_key=True)
+    involvements: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class StoredBell(Base):
+    """A bell as it stands."""
+
+    __tablename__ = "bell"
+    __table_args__ = (Index("ix_bell_newest", "raised_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    urn: Mapped[str] = mapped_column(String(6), index=True)
+    upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    anchor: Mapped[int]
+    severity: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10))
+    sequence: Mapped[int]
+    raised_on: Mapped[date]
+    raised_at: Mapped[datetime] = mapped_column(Instant)
+    explanation: Mapped[str]
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    rule: Mapped[dict[str, str]] = mapped_column(JSON)

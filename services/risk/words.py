@@ -1,0 +1,41 @@
+"""What a bell says when it turns: the rule's own words, or why they no longer hold."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from libs.common.codes import BY_NUMBER
+from libs.common.school_day import Session, ordinal_of
+from services.risk.bells import Turn
+from services.risk.book import when
+from services.risk.fold import Finding, PupilRecord, Rule
+
+TOLD_MAX = 5
+"""Most corrected sessions named in a withdrawn bell's explanation."""
+
+
+def words_of(
+    rule: Rule[Any], record: PupilRecord, turn: Turn, before: Mapping[str, Any] | None
+) -> Finding:
+    """Return a bell's explanation and evidence as it turns."""
+    if turn.status == "withdrawn" and before is not None:
+        return Finding(_withdrawn(record, before["evidence"]), dict(before["evidence"]))
+    finding = rule.explain(record, turn.key.anchor)
+    if turn.status == "cleared":
+        return finding._replace(explanation=f"No longer the case. {finding.explanation}")
+    return finding
+
+
+def _withdrawn(record: PupilRecord, evidence: Mapping[str, Any]) -> str:
+    now = dict(zip(record.ordinals.tolist(), record.codes.tolist(), strict=True))
+    changed = []
+    for mark in evidence.get("sessions", ()):
+        ordinal = ordinal_of(date.fromisoformat(mark["date"]), Session(mark["session"]))
+        code = BY_NUMBER.get(now.get(ordinal, 0))
+        if code is None:
+            changed.append(f"{when(ordinal)} no longer counts")
+        elif code.text != mark["code"]:
+            changed.append(f"{when(ordinal)} is now {code.text} ({code.meaning})")
+    told = "; ".join(changed[-TOLD_MAX:])
+    reason = f" {told[0].upper()}{told[1:]}." if told else ""
+    return f"Withdrawn: what the register now says no longer supports this bell.{reason}"

@@ -1,0 +1,64 @@
+"""Fixtures that every test may use: settings in a fresh folder, tokens, and patience."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from libs.common import migrations
+from libs.common.auth import Issuer
+from libs.common.settings import ServiceSettings
+
+PATIENCE_S = 10.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServiceSettings:
+    """Settings of an embedded installation in a folder of this test's own."""
+    return ServiceSettings(
+        database_url=f"sqlite+aiosqlite:///{tmp_path}/{{service}}.db",
+        data_dir=tmp_path,
+        allow_private_endpoints=True,
+        retry_base_s=0.05,
+    )
+
+
+@pytest.fixture
+def token(settings: ServiceSettings) -> Callable[..., dict[str, str]]:
+    """Return headers with a token that bears the given claims, e.g. `token(scope="admin")`."""
+    issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
+
+    def headers(**claims: Any) -> dict[str, str]:
+        bearer = issuer.token("test", timedelta(minutes=5), **claims)
+        return {"Authorization": f"Bearer {bearer}"}
+
+    return headers
+
+
+@asynccontextmanager
+async def serving(
+    app: FastAPI, *services: str, settings: ServiceSettings
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Migrate, start the app, and give a client that speaks to it."""
+    for service in services:
+        await migrations.upgrade(service, settings.database_url)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://firstbell") as client,
+    ):
+        yield client
+
+
+async def until(true: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE_S) -> Any:
+    """Ask again and again until the answer is true; return it."""
+    async with asyncio.timeout(patience_s):
+        while not (answer := await true()):
+            await asyncio.sleep(0.02)
+        return answer
