@@ -1,6 +1,7 @@
 """Fixtures that every test may use: settings in a fresh folder, tokens, and patience."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -62,3 +63,16 @@ async def until(true: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE
         while not (answer := await true()):
             await asyncio.sleep(0.02)
         return answer
+
+
+NEEDS = {"kafka": "FIRSTBELL_TEST_KAFKA", "postgres": "FIRSTBELL_TEST_POSTGRES"}
+"""What a marked test needs, and the variable that says where it is."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, and name in the closing lines, what this machine has no servers for."""
+    for item in items:
+        for name, variable in NEEDS.items():
+            if item.get_closest_marker(name) and variable not in os.environ:
+                reason = f"{variable} is not set: scripts/{name}-start starts one"
+                item.add_marker(pytest.mark.skip(reason=reason))

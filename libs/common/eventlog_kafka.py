@@ -17,10 +17,11 @@ PUBLISH_TIMEOUT_S = 15.0
 
 
 class KafkaEventLog:
-    """Kafka, by aiokafka. `servers` is host:port[,…]."""
+    """Kafka, by aiokafka. `servers` is host:port[,…]; new topics have `replication` copies."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, replication: int = 1) -> None:
         self._servers = servers
+        self._replication = replication
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -57,7 +58,7 @@ class KafkaEventLog:
         self, group: str, topics: Sequence[str], positions: Positions
     ) -> AsyncIterator[list[Record]]:
         """Join the group; each partition that comes is read from where the group's store says."""
-        await ensure_topics(self._servers)
+        await ensure_topics(self._servers, self._replication)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._servers,
             group_id=group,
@@ -99,7 +100,7 @@ class KafkaEventLog:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            await ensure_topics(self._servers)
+            await ensure_topics(self._servers, self._replication)
             producer = AIOKafkaProducer(
                 bootstrap_servers=self._servers,
                 acks="all",
@@ -161,14 +162,14 @@ async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
         return  # only whoever watches lag needs it; the next batch tells more
 
 
-async def ensure_topics(servers: str) -> None:
+async def ensure_topics(servers: str, replication: int) -> None:
     """Create the topics that are not there; those that are stay as the operator made them."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     try:
         await admin.start()
         there = set(await admin.list_topics())
         wanted = [name for topic in TOPICS for name in (topic, topic + DEAD_LETTERS)]
-        missing = [_topic(name) for name in wanted if name not in there]
+        missing = [_topic(name, replication) for name in wanted if name not in there]
         if missing:
             answer = await admin.create_topics(missing)
             for _, code, *_ in answer.topic_errors:
@@ -178,8 +179,8 @@ async def ensure_topics(servers: str) -> None:
         await admin.close()
 
 
-def _topic(name: str) -> NewTopic:
+def _topic(name: str, replication: int) -> NewTopic:
     configs = {"max.message.bytes": str(RECORD_BYTES_MAX), "retention.ms": "-1"}
     if name == INVOLVEMENTS:
         configs["cleanup.policy"] = "compact"
-    return NewTopic(name, num_partitions=PARTITIONS, replication_factor=-1, topic_configs=configs)
+    return NewTopic(name, PARTITIONS, replication, topic_configs=configs)

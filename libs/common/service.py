@@ -89,7 +89,7 @@ async def json_only(request: Request) -> None:
 def event_log(settings: ServiceSettings) -> EventLog:
     """Return the log that the settings name: Kafka, or the embedded one."""
     if settings.kafka_servers:
-        return KafkaEventLog(settings.kafka_servers)
+        return KafkaEventLog(settings.kafka_servers, settings.kafka_replication)
     return EmbeddedEventLog(settings.data_dir / "log.db")
 
 

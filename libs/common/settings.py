@@ -29,6 +29,7 @@ class ServiceSettings(BaseSettings):
     kafka_servers: str | None = Field(
         None, description="Bootstrap servers, host:port[,…]. None: the embedded log in `data_dir`."
     )
+    kafka_replication: int = Field(1, gt=0, description="Copies of each topic, when it is made.")
     data_dir: Path = Field(Path("data"), description="Where the embedded log and keys are kept.")
     token_issuer: str = Field("firstbell", description="Expected `iss` of bearer tokens.")
     token_audience: str = Field("firstbell", description="Expected `aud` of bearer tokens.")

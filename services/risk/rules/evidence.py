@@ -38,7 +38,7 @@ def in_words(ordinal: int) -> str:
 def codes_in_words(codes: Iterable[int]) -> str:
     """Return the meanings of code numbers, each once, e.g. "N (reason not yet established)"."""
     known = [BY_NUMBER[code] for code in sorted(set(codes)) if code]
-    return ", ".join(f"{code.text} ({code.meaning})" for code in known)
+    return ", ".join(f"{code.text} ({code.meaning})" for code in known) or "none any more"
 
 
 def figures(**named: Any) -> dict[str, Any]:

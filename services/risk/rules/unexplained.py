@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import NUMBERS
-from services.risk.fold import Bools, Column, Finding, Ints, PupilRecord, Severity, Signals, signals
+from services.risk.fold import Column, Finding, Ints, PupilRecord, Severity, Signals
 from services.risk.rules.evidence import figures, in_words, sessions
 
 NO_REASON = NUMBERS["N"]
@@ -89,23 +89,23 @@ class UnexplainedAbsence:
 
 
 class Waiting(NamedTuple):
-    """Days whose N still waits for its reason."""
+    """Days whose N still waits for its reason. K overdue runs of such days."""
 
     academic_year: int
-    recent: NDArray[np.bool_]
-    """Whether a day had an N, shape (days, P); row n is the day whose number modulo is n."""
-    mornings: Ints
-    """Ordinal of each of those days' mornings, shape (days,)."""
     school_day: int
-    overdue: Bools
-    """Whether an N of this academic year is overdue, shape (P,)."""
+    mornings: Ints
+    """Ordinal of each recent day's morning, shape (days,); row n is the day of number modulo n."""
+    runs: Ints
+    """Morning of the first day of the run that a recent day's N is in, shape (days, P); 0: no N."""
+    pupils: Ints
+    """Positions of pupils with an overdue run in this academic year, shape (K,)."""
     since: Ints
-    """Morning of the first such N's day, shape (P,)."""
+    """Morning of the run's first day, shape (K,)."""
 
 
 @dataclass(frozen=True)
 class ReasonOverdue:
-    """Pupils with a mark N older than five school days.
+    """Pupils with a mark N older than five school days: a bell a run of school days with an N.
 
     Source:
         Working together to improve school attendance (DfE, August 2024), code N: to be replaced
@@ -130,44 +130,45 @@ class ReasonOverdue:
 
     def start(self, pupils: int) -> Waiting:
         """Return nothing that waits."""
-        days = self.days_max + 1
-        return Waiting(
-            0,
-            np.zeros((days, pupils), np.bool_),
-            np.zeros(days, np.int32),
-            -1,
-            np.zeros(pupils, np.bool_),
-            np.zeros(pupils, np.int32),
-        )
+        days, none = self.days_max + 1, np.empty(0, np.int32)
+        runs = np.zeros((days, pupils), np.int32)
+        return Waiting(0, -1, np.zeros(days, np.int32), runs, none, none)
 
     def step(self, state: Waiting, column: Column) -> tuple[Waiting, Signals]:
         """Ring from the first session that is more than `days_max` school days after an N's."""
         if state.academic_year != column.academic_year:
             fresh = self.start(len(column.codes))
             state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
-        recent, mornings = state.recent.copy(), state.mornings.copy()
-        overdue, since = state.overdue, state.since
-        days = len(mornings)
+        mornings, runs = state.mornings.copy(), state.runs.copy()
+        pupils, since = state.pupils, state.since
+        days, row = len(mornings), column.school_day % len(mornings)
         for day in range(state.school_day + 1, column.school_day + 1):
-            leaving = recent[day % days]
-            since = np.where(leaving & ~overdue, mornings[day % days], since).astype(np.int32)
-            overdue = overdue | leaving
-            recent[day % days] = False
-        mornings[column.school_day % days] = column.ordinal // 2 * 2
-        recent[column.school_day % days] |= column.codes == NO_REASON
-        year = column.academic_year
-        after = Waiting(year, recent, mornings, column.school_day, overdue, since)
-        return after, signals(overdue, since, Severity.notice)
+            # A run rings with its first day; its later days have that day's morning too.
+            old = runs[day % days]
+            first = np.flatnonzero((old > 0) & (old == mornings[day % days])).astype(np.int32)
+            pupils, since = np.append(pupils, first), np.append(since, old[first])
+            runs[day % days] = 0
+        mornings[row] = column.ordinal // 2 * 2
+        run = np.maximum(runs[row - 1], runs[row])
+        run = np.where(run > 0, run, mornings[row])
+        runs[row] = np.where(column.codes == NO_REASON, run, runs[row])
+        order = np.lexsort((since, pupils))
+        pupils, since = pupils[order], since[order]
+        rung = Signals(pupils, since, np.full(len(pupils), Severity.notice, np.uint8))
+        year, day = column.academic_year, column.school_day
+        return Waiting(year, day, mornings, runs, pupils, since), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
-        """Tell the marks that wait."""
+        """Tell the marks of the run that wait."""
+        without = (record.codes == NO_REASON) & (record.ordinals >= anchor)
+        days = np.unique(record.school_days[without])
+        run = days[days - np.arange(len(days)) == days[:1]]
         latest = int(record.school_days[-1]) if len(record.school_days) else 0
-        old = record.school_days < latest - self.days_max
-        waiting = old & (record.codes == NO_REASON) & (record.ordinals >= anchor)
+        waiting = without & np.isin(record.school_days, run[run < latest - self.days_max])
         text = (
-            f"{int(waiting.sum())} session(s) since {in_words(anchor)} still have no reason (code "
-            f"N) after more than {self.days_max} school days. Enter the reason, or O where none "
-            "can be established: that withdraws this."
+            f"{int(waiting.sum())} session(s) from {in_words(anchor)} on still have no reason "
+            f"(code N) after more than {self.days_max} school days. Enter the reason, or O where "
+            "none can be established: that withdraws this."
         )
         facts = figures(sessions_waiting=int(waiting.sum()))
         return Finding(text, {**facts, "sessions": sessions(record, waiting)})

@@ -1,0 +1,187 @@
+"""Accepting registers: those that arrive together are committed together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from libs.common import outbox
+from libs.common.database import Database
+from libs.common.events import RegisterTaken
+from libs.common.identifiers import id_of
+from libs.common.problems import Unavailable
+from libs.common.school_day import utc_now
+from services.ingest import store
+from services.ingest.held import Changes, Held, code_text
+from services.ingest.registers import Sorted
+from services.ingest.store import Key, Source
+
+BATCH_REGISTERS_MAX = 64
+QUEUE_REGISTERS_MAX = 20_000
+
+
+class Register(NamedTuple):
+    """A register that was sent: whose, its marks sorted out, who sent it."""
+
+    key: Key
+    marks: Sorted
+    subject: str
+    backfill: bool = False
+
+
+class Waiting(NamedTuple):
+    """A register in the queue, and who waits for its receipt."""
+
+    register: Register
+    answer: asyncio.Future[dict[str, Any]]
+
+
+@dataclass
+class _Batch:
+    """What one transaction stores."""
+
+    held: dict[Key, Held]
+    at: datetime
+    changed: dict[Key, Held] = field(default_factory=dict)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    corrections: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    events: list[RegisterTaken] = field(default_factory=list)
+
+
+class Committer:
+    """Takes registers in the order in which they come, up to 64 in one transaction.
+
+    A receipt is given after the commit: what is accepted is kept.
+    """
+
+    def __init__(self, database: Database, committed: Callable[[], None]) -> None:
+        self._database = database
+        self._committed = committed
+        self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
+
+    def submit(self, register: Register) -> asyncio.Future[dict[str, Any]]:
+        """Queue a register; the future gives its receipt once it is on disk.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+        if self._queue.qsize() >= QUEUE_REGISTERS_MAX:
+            raise Unavailable("Too many registers are waiting; send this one again in a moment.")
+        answer = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(Waiting(register, answer))
+        return answer
+
+    async def run(self) -> None:
+        """Commit what is queued, until cancelled."""
+        batch: list[Waiting] = []
+        try:
+            while True:
+                batch = [await self._queue.get()]
+                while len(batch) < BATCH_REGISTERS_MAX and not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                await self._settle(batch)
+        finally:
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            _fail(batch, Unavailable("The service is stopping; send the register again."))
+
+    async def _settle(self, batch: Sequence[Waiting]) -> None:
+        try:
+            receipts = await self._store([waiting.register for waiting in batch])
+        except (OSError, OperationalError, InterfaceError, PoolTimeout) as error:
+            # The database is away: asking for each register alone would keep everybody waiting.
+            away = Unavailable("The database did not answer; send the register again.")
+            _fail(batch, away if isinstance(error, PoolTimeout) else error)
+        except Exception as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            for waiting in batch:  # one bad register must not fail the others
+                await self._settle([waiting])
+        else:
+            self._committed()
+            for waiting, receipt in zip(batch, receipts, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(receipt)
+
+    async def _store(self, registers: Sequence[Register]) -> list[dict[str, Any]]:
+        async with self._database.transaction() as db:
+            held = await store.held_for_update(db, [register.key for register in registers])
+            batch = _Batch(held, utc_now())
+            answers = [_take(batch, register) for register in registers]
+            await store.keep_registers(db, batch.changed)
+            await store.keep_receipts(db, batch.receipts)
+            await store.keep_corrections(db, batch.corrections)
+            await store.keep_quarantined(db, batch.quarantined)
+            await outbox.append(db, "ingest", batch.events)
+        return answers
+
+
+def _fail(batch: Sequence[Waiting], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+
+
+def _take(batch: _Batch, register: Register) -> dict[str, Any]:
+    key, marks = register.key, register.marks
+    held = batch.held[key]
+    changes = held.take(marks)
+    source = Source(uuid4(), register.subject, batch.at)
+    if changes.upns:
+        batch.changed[key] = held
+        batch.events.append(_event(register, held, changes, batch.at))
+    batch.corrections += store.correction_rows(key, source, changes.corrected)
+    batch.quarantined += store.quarantine_rows(key, source, marks.rejected)
+    answer = answer_of(source.receipt, marks, changes)
+    batch.receipts.append(
+        {
+            "id": source.receipt,
+            "kind": "register",
+            "urn": key.urn,
+            "subject": source.subject,
+            "at": source.at,
+            "event_id": id_of("register", *key, held.revision) if held.revision else None,
+            "answer": {"date": str(key.day), "session": key.session.value, **answer},
+        }
+    )
+    return answer
+
+
+def answer_of(receipt: UUID, marks: Sorted, changes: Changes) -> dict[str, Any]:
+    """Return what the sender of a register is told."""
+    return {
+        "receipt": str(receipt),
+        "accepted": len(changes.new) + len(changes.corrected),
+        "corrected": len(changes.corrected),
+        "unchanged": changes.unchanged,
+        "rejected": rejected_of(marks),
+        "notes": [asdict(note) for note in marks.notes],
+    }
+
+
+def rejected_of(marks: Sorted) -> list[dict[str, Any]]:
+    """Return the rejected marks as the sender is told of them."""
+    return [{"index": m.index, "upn": m.upn, "reason": m.reason} for m in marks.rejected]
+
+
+def _event(register: Register, held: Held, changes: Changes, at: datetime) -> RegisterTaken:
+    upns = changes.upns
+    return RegisterTaken(
+        occurred_at=at,
+        urn=register.key.urn,
+        day=register.key.day,
+        session=register.key.session,
+        group=register.marks.group,
+        revision=held.revision,
+        upns=upns,
+        codes=[code_text(held.codes[upn]) for upn in upns],
+        minutes_late={upn: held.minutes[upn] for upn in upns if upn in held.minutes},
+        backfill=register.backfill,
+    )

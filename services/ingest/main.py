@@ -1,0 +1,25 @@
+"""The ingest service: an app, its committer and its relay."""
+
+from fastapi import FastAPI
+
+from libs.common.outbox import Relay
+from libs.common.service import Running, build
+from libs.common.settings import ServiceSettings
+from services.ingest.accept import Committer
+from services.ingest.api import ROUTERS
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """Build the service. Nothing is opened until its lifespan starts."""
+    app = build("ingest", "Takes registers, the roll and the calendar of schools.", settings, _run)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    return app
+
+
+async def _run(app: FastAPI, running: Running) -> None:
+    relay = Relay(app.state.database, app.state.log)
+    app.state.relay = relay
+    app.state.committer = Committer(app.state.database, relay.wake)
+    running.start("relay", relay.run)
+    running.start("committer", app.state.committer.run)

@@ -1,0 +1,129 @@
+"""The ledger of disclosures, and the dry run of a decision."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from libs.common.identifiers import Upn
+from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
+from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
+from services.notify import ledger, store
+from services.notify.api.access import Decider, LedgerReader
+from services.notify.tables import Disclosure, StoredBell
+
+router = APIRouter(tags=["disclosures"])
+
+
+class DisclosureOut(BaseModel):
+    """A recorded decision to share or to withhold."""
+
+    id: UUID
+    sequence: int
+    bell: UUID
+    recipient: str
+    decision: Literal["shared", "withheld", "awaiting_approval"]
+    fields: list[str]
+    withheld: list[str]
+    basis: list[str]
+    policies: list[str]
+    decided_at: datetime
+    hash: str
+    previous_hash: str
+
+
+class Verified(BaseModel):
+    """Whether the ledger is whole."""
+
+    ok: bool
+    first_bad: int | None = None
+
+
+class DecideIn(BaseModel):
+    """Which bell, and for whom if not for everybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bell: UUID
+    recipient: str | None = Field(None, max_length=64)
+
+
+class DecisionOut(BaseModel):
+    """What one recipient would see, and why."""
+
+    recipient: str
+    role: str
+    decision: Literal["shared", "withheld", "awaiting_approval"]
+    fields: list[str]
+    withheld: list[str]
+    basis: list[str]
+    policies: list[str]
+
+
+class Decisions(BaseModel):
+    """What everybody would see."""
+
+    decisions: list[DecisionOut]
+
+
+@router.post(
+    "/sharing/decide", summary="Try out a decision", dependencies=[Depends(json_only)],
+    responses=documented(NotFound, TooLarge, UnsupportedMediaType),
+)  # fmt: skip
+async def post_decide(request: Request, _: Decider, asked: DecideIn) -> Decisions:
+    """Say who would see what of a bell today, and why. Nothing is sent or recorded."""
+    async with request.app.state.database.reading() as db:
+        row = await store.row_of(db, StoredBell, asked.bell)
+        if row is None:
+            raise NotFound("No such bell has come.")
+        decided = await request.app.state.notifier.decide(db, row.bell)
+    return Decisions(
+        decisions=[
+            DecisionOut(
+                recipient=recipient.person.id,
+                role=recipient.role,
+                decision=decision.verdict,
+                **decision._asdict(),
+            )
+            for recipient, decision, _ in decided
+            if asked.recipient in {None, recipient.person.id}
+        ]
+    )
+
+
+@router.get("/disclosures", summary="Read the ledger", responses=documented())
+async def get_disclosures(
+    request: Request,
+    _: LedgerReader,
+    upn: Annotated[Upn | None, Query()] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[DisclosureOut]:
+    """Return decisions in order, all or one child's."""
+    (last,) = after(cursor, tuple[int]) or (0,)
+    query = select(Disclosure.__table__).where(Disclosure.sequence > last)
+    if upn is not None:
+        query = query.where(Disclosure.upn == upn)
+    async with request.app.state.database.reading() as db:
+        found = await db.execute(query.order_by(Disclosure.sequence).limit(limit + 1))
+        rows: list[Any] = list(found)
+    more = cursor_of(rows[limit - 1].sequence) if rows[limit:] else None
+    return Page(items=[_out(row) for row in rows[:limit]], next=more)
+
+
+@router.get("/disclosures/verify", summary="Prove the ledger", responses=documented(),
+            response_model_exclude_none=True)  # fmt: skip
+async def verify(request: Request, _: LedgerReader) -> Verified:
+    """Read the whole ledger and say whether any record was changed, removed or moved."""
+    async with request.app.state.database.reading() as db:
+        first_bad = await ledger.first_bad(db)
+    return Verified(ok=first_bad is None, first_bad=first_bad)
+
+
+def _out(row: Any) -> DisclosureOut:
+    fields = {name: row.record[name] for name in DisclosureOut.model_fields if name in row.record}
+    chain = {"sequence": row.sequence, "hash": row.hash, "previous_hash": row.previous_hash}
+    return DisclosureOut(**{**fields, **chain})

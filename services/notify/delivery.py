@@ -1,0 +1,52 @@
+"""Pure: what a receiver's answer means, and when to try again."""
+
+import random
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+TRIED_FOR = timedelta(days=7)
+"""A safeguarding alert is tried for a week; then it is dead, and said to be."""
+BACKOFF_MAX = timedelta(hours=4)
+RETRY_AFTER_MAX = timedelta(hours=1)
+JITTER = 0.2
+
+
+class Outcome(StrEnum):
+    """What an attempt came to."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    GONE = "gone"
+    """The receiver says that the endpoint is no more: it is disabled."""
+    DEAD = "dead"
+
+
+def outcome_of(status: int | None, age: timedelta) -> Outcome:
+    """Return what an attempt came to; `status` None: no answer. A redirect is no delivery.
+
+    Source: Standard Webhooks 1.0.0, on success, 410 and retries.
+    """
+    if status is not None and 200 <= status < 300:
+        return Outcome.DELIVERED
+    if status == 410:
+        return Outcome.GONE
+    return Outcome.DEAD if age >= TRIED_FOR else Outcome.RETRY
+
+
+def wait_after(
+    attempt: int, base_s: float, delivery: UUID, retry_after_s: float | None = None
+) -> timedelta:
+    """Return how long to wait after the nth attempt, from 1: doubling, with the jitter of its id.
+
+    A receiver's `Retry-After` is honoured up to an hour.
+    """
+    backoff = min(base_s * 2.0 ** min(attempt - 1, 40), BACKOFF_MAX.total_seconds())
+    jitter = random.Random(f"{delivery}/{attempt}").uniform(1 - JITTER, 1 + JITTER)
+    asked = min(max(retry_after_s or 0, 0), RETRY_AFTER_MAX.total_seconds())
+    return timedelta(seconds=max(backoff * jitter, asked))
+
+
+def next_attempt_at(now: datetime, wait: timedelta, created_at: datetime) -> datetime:
+    """Return the instant of the next attempt: the last one falls within `TRIED_FOR`."""
+    return min(now + wait, created_at + TRIED_FOR)

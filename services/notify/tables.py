@@ -1,0 +1,139 @@
+"""Notify's tables: the directory, children, bells, alerts, disclosures, endpoints, deliveries."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from libs.common.database import CONVENTION, Instant
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Notify's own tables."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+
+
+class Agency(Base):
+    """A school, an authority, the police … that practitioners belong to."""
+
+    __tablename__ = "agency"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(String(20))
+    urns: Mapped[list[str]] = mapped_column(JSON)
+    la: Mapped[str | None] = mapped_column(String(3))
+
+
+class Practitioner(Base):
+    """A person who may receive alerts."""
+
+    __tablename__ = "practitioner"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    agency: Mapped[str] = mapped_column(String(64), index=True)
+    roles: Mapped[list[str]] = mapped_column(JSON)
+    email: Mapped[str | None]
+
+
+class Involvements(Base):
+    """Who works with a child, as they were last set."""
+
+    __tablename__ = "involvements"
+
+    upn: Mapped[str] = mapped_column(String(13), primary_key=True)
+    revision: Mapped[int]
+    involvements: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class Child(Base):
+    """What a school's roll says of a pupil."""
+
+    __tablename__ = "child"
+
+    upn: Mapped[str] = mapped_column(String(13), primary_key=True)
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    pupil: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class StoredBell(Base):
+    """A bell as risk last told it."""
+
+    __tablename__ = "bell"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    bell: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Alert(Base):
+    """A bell as one practitioner may see it."""
+
+    __tablename__ = "alert"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bell: Mapped[UUID] = mapped_column(index=True)
+    upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    recipient: Mapped[str] = mapped_column(String(64), index=True)
+    agency: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(20))
+    raised_at: Mapped[datetime] = mapped_column(Instant)
+    shown: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The permitted fields, as they were decided last: the body's `data`."""
+    history: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class Disclosure(Base):
+    """One link of the ledger: a decision to share or to withhold."""
+
+    __tablename__ = "disclosure"
+
+    sequence: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
+    id: Mapped[UUID]
+    upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    record: Mapped[dict[str, Any]] = mapped_column(JSON)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class Endpoint(Base):
+    """Where a practitioner, or an agency's system, is reached."""
+
+    __tablename__ = "endpoint"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    practitioner: Mapped[str | None] = mapped_column(String(64), index=True)
+    agency: Mapped[str | None] = mapped_column(String(64), index=True)
+    url: Mapped[str]
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Encrypted."""
+    old_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Encrypted; signs as well until `old_secret_until`."""
+    old_secret_until: Mapped[datetime | None] = mapped_column(Instant)
+    disabled_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Delivery(Base):
+    """One message to one endpoint; `id` is its `webhook-id`, the same at every attempt."""
+
+    __tablename__ = "delivery"
+
+    number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    id: Mapped[UUID] = mapped_column(unique=True)
+    endpoint: Mapped[UUID] = mapped_column(index=True)
+    upn: Mapped[str | None] = mapped_column(String(13))
+    type: Mapped[str] = mapped_column(String(30))
+    body: Mapped[str]
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    attempts: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    next_attempt_at: Mapped[datetime] = mapped_column(Instant)
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_outcome: Mapped[str | None]

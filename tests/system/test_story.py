@@ -1,0 +1,219 @@
+"""The main story over real sockets: a register, a bell, a signed webhook, a correction.
+
+It runs on `firstbell up` and, where Kafka and PostgreSQL are there, on the three services apart.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.common.school_day import london_day, utc_now
+from tests.system.receiver import Receiver
+
+ADA = "B801200005001"
+URN = "100000"
+FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))
+TODAY = london_day(utc_now()).isoformat()
+REGISTER = f"/ingest/v1/schools/{URN}/registers/{TODAY}/am"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(true: Callable[[], Any], patience_s: float = 20.0) -> Any:
+    end = time.monotonic() + patience_s
+    while not (answer := true()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return answer
+
+
+class Stack:
+    """Running processes, and clients that bear tokens for them."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.commands: dict[str, list[str]] = {}
+        self.ports: dict[str, int] = {}
+        self.clients: dict[tuple[str, tuple[str, ...]], httpx.Client] = {}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTBELL_")}
+
+    def start(self, name: str) -> None:
+        log = (self.data / f"{name}.out").open("ab")
+        self.processes[name] = subprocess.Popen(
+            self.commands[name], env=self.env, stdout=log, stderr=log
+        )
+        log.close()
+
+    def kill(self, name: str) -> None:
+        self.processes[name].send_signal(signal.SIGKILL)
+        self.processes[name].wait()
+
+    def wait_ready(self, *services: str) -> None:
+        for service in services:
+            wait_for(lambda service=service: self.is_ready(service))
+
+    def is_ready(self, service: str) -> bool:
+        try:
+            return self.client(service, "admin").get(f"/{service}/readyz").is_success
+        except httpx.HTTPError:
+            return False
+
+    def client(self, service: str, *token: str) -> httpx.Client:
+        if (service, token) not in self.clients:
+            self.clients[service, token] = self._client(service, *token)
+        return self.clients[service, token]
+
+    def _client(self, service: str, *token: str) -> httpx.Client:
+        bearer = subprocess.run(
+            [FIRSTBELL, "token", *token, "--data", str(self.data)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        base = f"http://127.0.0.1:{self.ports[service]}"
+        return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {bearer}"})
+
+    def stop(self) -> None:
+        for client in self.clients.values():
+            client.close()
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(15)
+
+
+def embedded(data: Path) -> Stack:
+    stack = Stack(data)
+    port = free_port()
+    stack.ports = dict.fromkeys(("ingest", "risk", "notify"), port)
+    stack.commands["up"] = [FIRSTBELL, "up", "--data", str(data), "--port", str(port)]
+    stack.start("up")
+    return stack
+
+
+def clustered(data: Path) -> Stack:
+    stack = Stack(data)
+    stack.env |= {
+        "FIRSTBELL_DATABASE_URL": os.environ["FIRSTBELL_TEST_POSTGRES"],
+        "FIRSTBELL_KAFKA_SERVERS": os.environ["FIRSTBELL_TEST_KAFKA"],
+        "FIRSTBELL_DATA_DIR": str(data),
+        "FIRSTBELL_ALLOW_PRIVATE_ENDPOINTS": "true",
+    }
+    subprocess.run([FIRSTBELL, "migrate"], env=stack.env, check=True)
+    for service in ("ingest", "risk", "notify"):
+        stack.ports[service] = free_port()
+        port = str(stack.ports[service])
+        stack.commands[service] = [FIRSTBELL, "serve", service, "--port", port]
+        stack.start(service)
+    return stack
+
+
+STACKS = [
+    "embedded",
+    pytest.param("clustered", marks=[pytest.mark.kafka, pytest.mark.postgres]),
+]
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    running = {"embedded": embedded, "clustered": clustered}[request.param](tmp_path)
+    try:
+        running.wait_ready("ingest", "risk", "notify")
+        yield running
+    finally:
+        running.stop()
+
+
+def put(client: httpx.Client, path: str, body: Any) -> httpx.Response:
+    answer = client.put(path, json=body)
+    assert answer.is_success, answer.text
+    return answer
+
+
+def people(stack: Stack, receiver: Receiver) -> None:
+    """A school, a social worker for Ada, and the worker's endpoint."""
+    admin = stack.client("notify", "admin")
+    put(admin, "/notify/v1/agencies/social", {"name": "Care", "kind": "social_care", "la": "801"})
+    body = {"name": "Sam Worker", "agency": "social", "roles": ["social_worker"]}
+    put(admin, "/notify/v1/practitioners/sam", body)
+    involvement = {
+        "practitioner": "sam", "role": "social_worker", "footing": "child_in_need",
+        "from": "2020-01-01", "to": None,
+    }  # fmt: skip
+    put(admin, f"/notify/v1/children/{ADA}/involvements", {"involvements": [involvement]})
+    made = admin.post(
+        "/notify/v1/endpoints", json={"practitioner": "sam", "url": receiver.url("/sam")}
+    )
+    assert made.status_code == 201, made.text
+    receiver.secrets["/sam"] = made.json()["secret"]
+    pupil = {
+        "upn": ADA, "given_name": "Ada", "family_name": "Example", "date_of_birth": "2014-02-03",
+        "year_group": "7", "entered_on": "2020-09-01", "identifiers": {"social_care": "LCS-81"},
+    }  # fmt: skip
+    put(stack.client("ingest", "admin"), f"/ingest/v1/schools/{URN}/roll", {"pupils": [pupil]})
+
+
+def test_a_register_rings_a_bell_that_reaches_the_social_worker(stack: Stack) -> None:
+    with Receiver() as receiver:
+        people(stack, receiver)
+        school = stack.client("ingest", "school", "--urn", URN)
+
+        sent_at = time.monotonic()
+        receipt = put(school, REGISTER, {"marks": [{"upn": ADA, "code": "N"}]}).json()
+        wait_for(lambda: receiver.received)
+        assert time.monotonic() - sent_at < 5
+        assert (receipt["accepted"], receipt["rejected"]) == (1, [])
+        raised = receiver.received[0]
+        assert raised.verified
+        assert raised.body["type"] == "alert.raised"
+        assert raised.body["data"]["kind"] == "unexplained-absence"
+        assert "LCS-81" in raised.text
+        assert ADA not in raised.text
+
+        again = put(school, REGISTER, {"marks": [{"upn": ADA, "code": "N"}]}).json()
+        assert (again["accepted"], again["unchanged"]) == (0, 1)
+
+        put(school, REGISTER, {"marks": [{"upn": ADA, "code": "I"}]})
+        wait_for(lambda: len(receiver.received) > 1)
+        assert [r.body["type"] for r in receiver.received] == ["alert.raised", "alert.withdrawn"]
+        assert len({r.webhook_id for r in receiver.received}) == 2
+        alerts = stack.client("notify", "practitioner", "--id", "sam").get("/notify/v1/alerts")
+        assert [alert["kind"] for alert in alerts.json()["items"]] == ["unexplained-absence"]
+        stranger = stack.client("notify", "practitioner", "--id", "eve")
+        one = alerts.json()["items"][0]["id"]
+        assert stranger.get(f"/notify/v1/alerts/{one}").status_code == 404
+
+
+def test_killed_at_any_step_the_webhooks_are_as_if_it_had_not_been(stack: Stack) -> None:
+    codes = ["N", "I", "N", "/", "N", "L"]
+    with Receiver() as receiver:
+        people(stack, receiver)
+        for n, code in enumerate(codes):
+            school = stack.client("ingest", "school", "--urn", URN)
+            put(school, REGISTER, {"marks": [{"upn": ADA, "code": code}]})
+            time.sleep(0.03 * n)
+            for name in stack.processes:
+                stack.kill(name)
+                stack.start(name)
+            stack.wait_ready("ingest", "risk", "notify")
+        wait_for(lambda: len({r.webhook_id for r in receiver.received}) == len(codes), 40)
+
+        first: dict[str, str] = {}
+        for got in receiver.received:
+            first.setdefault(got.webhook_id, got.body["type"])
+        assert list(first.values()) == ["alert.raised", "alert.withdrawn"] * 3
+        assert all(got.verified for got in receiver.received)
