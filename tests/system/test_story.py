@@ -198,6 +198,7 @@ def test_a_register_rings_a_bell_that_reaches_the_social_worker(stack: Stack) ->
         assert stranger.get(f"/notify/v1/alerts/{one}").status_code == 404
 
 
+@pytest.mark.timeout(300)
 def test_killed_at_any_step_the_webhooks_are_as_if_it_had_not_been(stack: Stack) -> None:
     codes = ["N", "I", "N", "/", "N", "L"]
     with Receiver() as receiver:
