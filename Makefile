@@ -19,6 +19,9 @@ $(BIN)/.ready: pyproject.toml requirements/uv.txt requirements/dev.txt
 up: setup        ## run all three services in one process on http://127.0.0.1:8000
 	$(BIN)/firstbell up
 
+demo: setup      ## see it work: a stack, a term of registers, bells, signed webhooks
+	$(BIN)/firstbell demo
+
 test: setup      ## run every test that this machine can, and name what was left out
 	$(BIN)/pytest
 

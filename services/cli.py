@@ -1,6 +1,8 @@
 """The `firstbell` command: parse, call, print."""
 
 import asyncio
+import os
+import sys
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +23,7 @@ from libs.common.identifiers import id_of
 from libs.common.logs import configure
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
+from services import demo as showing
 from services import up as house
 
 app = typer.Typer(no_args_is_help=True, help="Early warning for school attendance.")
@@ -81,6 +84,16 @@ def migrate(
     chosen = services or list(Service)
     asyncio.run(_migrate(ServiceSettings.from_environment(), chosen))
     typer.echo(f"Up to date: {', '.join(chosen)}")
+
+
+@app.command()
+def demo(
+    schools: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    seed: int = 7,
+) -> None:
+    """Start a stack, push a term of made-up registers, and show who was told what, and why."""
+    stay = sys.stdout.isatty() and not os.environ.get("CI")
+    showing.run(schools, seed, Console(), stay=stay)
 
 
 @token_app.command("school")
