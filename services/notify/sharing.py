@@ -44,9 +44,17 @@ class Policies:
         self._annotations = {name: policy["annotations"] for name, policy in by_id.items()}
         document = {"staticPolicies": by_id, "templates": {}, "templateLinks": []}
         self._set = cedarpy.PolicySet.from_json_str(json.dumps(document))
+        self._decided: dict[tuple[Any, ...], Decision] = {}
 
     def decide(self, recipient: Recipient, kind: str, severity: str) -> Decision:
         """Decide every field for one recipient."""
+        # All that a policy can ask about, and nothing else: the same question, the same answer.
+        asked = (recipient.person.agency_kind, *recipient[1:], kind, severity)
+        if asked not in self._decided:
+            self._decided[asked] = self._decide(recipient, kind, severity)
+        return self._decided[asked]
+
+    def _decide(self, recipient: Recipient, kind: str, severity: str) -> Decision:
         permitted, policies = [], set()
         for field in FIELDS:
             reasons = self._reasons(recipient, kind, severity, field)

@@ -1,11 +1,11 @@
 """Notify's queries. Nothing here commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
@@ -51,10 +51,21 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
     return (row.revision, row.involvements) if row else (0, [])
 
 
-async def pupil_of(db: AsyncConnection, upn: str | None, urn: str) -> dict[str, Any]:
-    """Return what a school's roll says of a pupil; nothing if it says nothing."""
-    query = select(Child.pupil).where(Child.upn == upn, Child.urn == urn)
-    return await db.scalar(query) or {}
+async def involvements_by_upn(
+    db: AsyncConnection, upns: Collection[str | None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the involvements of these children, for those with whom anybody works."""
+    table = Involvements
+    rows = await db.execute(select(table.upn, table.involvements).where(table.upn.in_(upns)))
+    return {row.upn: row.involvements for row in rows}
+
+
+async def pupils_by_place(
+    db: AsyncConnection, upns: Collection[str | None]
+) -> dict[tuple[str | None, str], dict[str, Any]]:
+    """Return what rolls say of these pupils, by UPN and URN."""
+    rows = await db.execute(select(Child.__table__).where(Child.upn.in_(upns)))
+    return {(row.upn, row.urn): row.pupil for row in rows}
 
 
 async def save_children(
@@ -67,25 +78,40 @@ async def save_children(
         await db.execute(delete(Child).where(Child.urn == urn, Child.upn.in_(part)))
 
 
-async def save_bell(db: AsyncConnection, bell: dict[str, Any]) -> None:
-    """Keep a bell as it was told."""
-    row = {"id": UUID(bell["id"]), "upn": bell["upn"], "bell": bell}
-    await upsert(db, StoredBell, [row])
+async def save_bells(db: AsyncConnection, bells: Iterable[dict[str, Any]]) -> None:
+    """Keep bells as they were told."""
+    rows = [{"id": UUID(bell["id"]), "upn": bell["upn"], "bell": bell} for bell in bells]
+    await upsert(db, StoredBell, rows)
 
 
-async def alerts_of_bell(db: AsyncConnection, bell: UUID) -> dict[str, dict[str, Any]]:
-    """Return a bell's alerts by recipient."""
-    rows = await db.execute(select(Alert.__table__).where(Alert.bell == bell))
-    return {row.recipient: dict(row._mapping) for row in rows}
+async def alerts_by_bell(
+    db: AsyncConnection, bells: Collection[UUID]
+) -> dict[UUID, dict[str, dict[str, Any]]]:
+    """Return these bells' alerts, by bell and recipient."""
+    found: dict[UUID, dict[str, dict[str, Any]]] = {bell: {} for bell in bells}
+    for row in await db.execute(select(Alert.__table__).where(Alert.bell.in_(bells))):
+        found[row.bell][row.recipient] = dict(row._mapping)
+    return found
 
 
-async def endpoints_for(db: AsyncConnection, practitioner: str, agency: str) -> list[UUID]:
-    """Return the endpoints at which a practitioner is reached: their own and their agency's."""
-    query = select(Endpoint.id).where(
-        or_(Endpoint.practitioner == practitioner, Endpoint.agency == agency),
-        Endpoint.disabled_at.is_(None),
+async def save_alerts(db: AsyncConnection, alerts: Sequence[dict[str, Any]]) -> None:
+    """Keep alerts as they stand."""
+    await upsert(db, Alert, alerts)
+
+
+async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
+    """Return the endpoints at which practitioners and agencies are reached, by these one's ids."""
+    table = Endpoint
+    rows = await db.execute(
+        select(table.id, table.practitioner, table.agency)
+        .where(table.disabled_at.is_(None))
+        .order_by(table.id)
     )
-    return list(await db.scalars(query.order_by(Endpoint.id)))
+    found: dict[str, list[UUID]] = {}
+    for row in rows:
+        owner = f"practitioner {row.practitioner}" if row.practitioner else f"agency {row.agency}"
+        found.setdefault(owner, []).append(row.id)
+    return found
 
 
 async def add_deliveries(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
