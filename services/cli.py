@@ -54,14 +54,18 @@ class Service(StrEnum):
 
 
 @app.command()
-def up(data: Data = DATA, port: Annotated[int, typer.Option(min=0, max=65535)] = 8000) -> None:
+def up(
+    data: Data = DATA,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+) -> None:
     """Run all three services in one process, with SQLite and the embedded log in one folder."""
     settings = house.embedded(data.resolve())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configure(settings.log_level)
     asyncio.run(_migrate(settings, list(Service)))
-    typer.echo(f"Firstbell is starting on http://127.0.0.1:{port} (data in {settings.data_dir})")
-    _run(house.create_app(settings), "127.0.0.1", port)
+    typer.echo(f"Firstbell is starting on http://{host}:{port} (data in {settings.data_dir})")
+    _run(house.create_app(settings), host, port)
 
 
 @app.command()

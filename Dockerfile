@@ -1,0 +1,24 @@
+# One image, all commands: `firstbell serve ingest|risk|notify`, `firstbell migrate`, `firstbell up`.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements/ requirements/
+RUN python -m venv /opt/firstbell \
+    && /opt/firstbell/bin/pip install --require-hashes --requirement requirements/base.txt \
+    && python -m venv /opt/build \
+    && /opt/build/bin/pip install --require-hashes --requirement requirements/uv.txt
+COPY pyproject.toml README.md ./
+COPY libs/ libs/
+COPY services/ services/
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
+    && /opt/firstbell/bin/pip install --no-deps /dist/*.whl
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --create-home --home-dir /data firstbell
+COPY --from=build /opt/firstbell /opt/firstbell
+ENV PATH=/opt/firstbell/bin:$PATH FIRSTBELL_DATA_DIR=/data PYTHONUNBUFFERED=1
+USER 10001
+VOLUME /data
+EXPOSE 8000
+ENTRYPOINT ["firstbell"]
+CMD ["up", "--host", "0.0.0.0", "--data", "/data"]
