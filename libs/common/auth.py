@@ -3,16 +3,18 @@
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from fastapi import Request
 from fastapi.security import OAuth2, SecurityScopes
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from libs.common.problems import Forbidden, Unauthenticated, Unavailable
@@ -61,6 +63,14 @@ class Caller:
             raise Forbidden(f"The token does not speak for school {urn}: see its claim `urns`.")
 
 
+class _Claims(msgspec.Struct):
+    sub: str
+    scope: str = ""
+    urns: list[str] | None = None
+    practitioner: str | None = None
+    agency: str | None = None
+
+
 class Issuer:
     """The embedded issuer: a key in the data folder, made on first start, readable by its owner."""
 
@@ -100,10 +110,17 @@ class Issuer:
 
 
 class Verifier:
-    """Checks tokens against the issuer's keys: signature, algorithm, issuer, audience, expiry."""
+    """Checks tokens against the issuer's keys: signature, algorithm, issuer, audience, expiry.
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    Args:
+        clock: seconds that only grow, for the age of the keys.
+    """
+
+    def __init__(
+        self, settings: ServiceSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._claims = jwt.JWTClaimsRegistry(
             leeway=30,
             iss={"essential": True, "value": settings.token_issuer},
@@ -122,34 +139,34 @@ class Verifier:
             Unavailable: the issuer's keys cannot be had.
         """
         try:
-            claims = await self._verified(token)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+            claims = msgspec.convert(await self._verified(token), _Claims)
+        except (JoseError, ValueError, TypeError, KeyError, msgspec.ValidationError) as error:
             raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from None
-        scopes = frozenset(str(claims.get("scope", "")).split())
+        scopes = frozenset(claims.scope.split())
         if self._settings.jwks_url is not None:
             scopes -= {ADMIN}
         return Caller(
-            subject=str(claims["sub"]),
+            subject=claims.sub,
             scopes=scopes,
-            urns=frozenset(map(str, claims.get("urns") or ())),
-            practitioner=claims.get("practitioner"),
-            agency=claims.get("agency"),
+            urns=frozenset(claims.urns or ()),
+            practitioner=claims.practitioner,
+            agency=claims.agency,
         )
 
     async def _verified(self, token: str) -> dict[str, Any]:
         algorithms = list(self._settings.token_algorithms)
         try:
             decoded = jwt.decode(token, await self._key_set(JWKS_KEPT_S), algorithms)
-        except ValueError:
+        except InvalidKeyIdError:
             # An unknown key id: the issuer may have rotated its keys.
             decoded = jwt.decode(token, await self._key_set(JWKS_REFETCH_S), algorithms)
         self._claims.validate(decoded.claims)
         return decoded.claims
 
     async def _key_set(self, age_max_s: float) -> KeySet:
-        if self._keys is None or time.monotonic() - self._fetched_at > age_max_s:
+        if self._keys is None or self._clock() - self._fetched_at > age_max_s:
             self._keys = await self._fetch()
-            self._fetched_at = time.monotonic()
+            self._fetched_at = self._clock()
         return self._keys
 
     async def _fetch(self) -> KeySet:
@@ -161,7 +178,7 @@ class Verifier:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = (await client.get(settings.jwks_url)).raise_for_status()
             return KeySet.import_key_set(answer.json())
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
             detail = f"The token issuer's keys cannot be fetched: {type(error).__name__}."
             raise Unavailable(detail) from None
 

@@ -1,19 +1,19 @@
 """Consumers: offsets, events seen and effects in one transaction, and dead letters put aside."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Integer, LargeBinary, insert, select, update
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy import BigInteger, Integer, LargeBinary, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common import outbox
-from libs.common.database import Common, Database, Instant
+from libs.common.database import Common, Database, Instant, add_missing, is_away
 from libs.common.eventlog import EventLog, Message, Record, TopicPartition
 from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
 from libs.common.identifiers import id_of
@@ -62,6 +62,20 @@ class DeadLetter(Common):
     replayed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+async def positions(db: AsyncConnection, group: str) -> dict[TopicPartition, int]:
+    """Return the next offset of every partition that a group has come to read."""
+    table = ConsumerOffset
+    rows = await db.execute(
+        select(table.topic, table.partition, table.next_offset).where(table.group == group)
+    )
+    return {(row.topic, row.partition): row.next_offset for row in rows}
+
+
+async def dead_letters(db: AsyncConnection) -> int:
+    """Return how many records were put aside and not yet replayed."""
+    return await db.scalar(select(func.count()).where(DeadLetter.replayed_at.is_(None))) or 0
+
+
 class Fenced(Exception):
     """Another worker has taken over this partition: nothing was done; join again."""
 
@@ -96,15 +110,20 @@ class Consumer:
             Fenced: see there.
             DBAPIError: the database is away.
         """
-        async for batch in self.log.subscribe(self.group, self.topics, self._positions):
-            try:
-                await self._take(batch, put_aside=False)
-            except Exception as error:
-                self.rolled_back()
-                if not _is_poison(error):
-                    raise
-                for record in batch:
-                    await self._take_alone(record)
+        subscription = self.log.subscribe(self.group, self.topics, self._positions)
+        async with aclosing(subscription) as batches:
+            async for batch in batches:
+                await self._take_all(batch)
+
+    async def _take_all(self, batch: Sequence[Record]) -> None:
+        try:
+            await self._take(batch, put_aside=False)
+        except Exception as error:
+            self.rolled_back()
+            if not _is_poison(error):
+                raise
+            for record in batch:
+                await self._take_alone(record)
 
     async def _take_alone(self, record: Record) -> None:
         try:
@@ -133,16 +152,13 @@ class Consumer:
     async def _positions(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         table = ConsumerOffset
         async with self.database.transaction() as db:
-            rows = await db.execute(
-                select(table.topic, table.partition, table.next_offset).where(
-                    table.group == self.group
-                )
-            )
-            known = {(r.topic, r.partition): r.next_offset for r in rows}
-            missing = [place for place in places if place not in known]
-            for topic, partition in missing:
-                values = {"group": self.group, "topic": topic, "partition": partition}
-                await db.execute(insert(table).values(next_offset=0, **values))
+            known = await positions(db, self.group)
+            missing = [
+                {"group": self.group, "topic": topic, "partition": partition, "next_offset": 0}
+                for topic, partition in places
+                if (topic, partition) not in known
+            ]
+            await add_missing(db, table, missing)
         self._next = {place: known.get(place, 0) for place in places}
         return self._next
 
@@ -168,9 +184,7 @@ class Consumer:
 
 
 def _is_poison(error: Exception) -> bool:
-    if isinstance(error, DataError | IntegrityError):
-        return True
-    return not isinstance(error, Fenced | DBAPIError | OSError)
+    return not (isinstance(error, Fenced) or is_away(error))
 
 
 def _read(batch: Sequence[Record]) -> tuple[list[Event], list[tuple[Record, str]]]:

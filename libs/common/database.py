@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -74,6 +76,16 @@ class Database:
         await self.engine.dispose()
 
 
+def is_away(error: Exception) -> bool:
+    """Whether the database is at fault (away, busy, not migrated), and not what it was given."""
+    if isinstance(error, DataError | IntegrityError):
+        return False
+    if isinstance(error, DBAPIError):
+        # asyncpg's bad data comes as a plain DBAPIError: SQLSTATE classes 22 and 23 tell it.
+        return (getattr(error.orig, "sqlstate", None) or "")[:2] not in {"22", "23"}
+    return isinstance(error, PoolExhausted | OSError)
+
+
 def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         return create_async_engine(
@@ -107,9 +119,8 @@ async def upsert(
     """Insert rows, or replace the other columns of those whose primary key is there."""
     if not rows:
         return
-    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
     keys = [column.name for column in inspect(table).primary_key]
-    statement = insert(table)
+    statement = _insert(db, table)
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     await db.execute(
         statement.on_conflict_do_update(index_elements=keys, set_=others)
@@ -117,3 +128,16 @@ async def upsert(
         else statement.on_conflict_do_nothing(index_elements=keys),
         [dict(row) for row in rows],
     )
+
+
+async def add_missing(
+    db: AsyncConnection, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows; those whose primary key is there stay as they are."""
+    if rows:
+        statement = _insert(db, table).on_conflict_do_nothing()
+        await db.execute(statement, [dict(row) for row in rows])
+
+
+def _insert(db: AsyncConnection, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)

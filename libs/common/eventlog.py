@@ -1,6 +1,6 @@
 """The event log: the port that both adapters, Kafka and embedded, fit."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 TopicPartition = tuple[str, int]
@@ -51,12 +51,19 @@ class EventLog(Protocol):
 
     def subscribe(
         self, group: str, topics: Sequence[str], positions: Positions
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Yield records as they come, for ever; asking for more says that the last were handled.
 
         The group's own store of offsets is the truth (`positions`); the log's copy of them serves
-        `handled` and whoever watches lag.
+        `handled` and whoever watches lag. Close it (`aclosing`) to leave the group at once.
         """
 
     async def handled(self, group: str, topic: str, partition: int) -> int:
         """Return the offset below which this group has handled the partition; 0 if not known."""
+
+    async def waiting(self, following: Mapping[TopicPartition, int]) -> dict[str, int]:
+        """Return how many records each topic has from these next offsets on.
+
+        Raises:
+            LogUnavailable: the log is away.
+        """

@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from sqlalchemy import LargeBinary, String, insert, select
+from sqlalchemy import LargeBinary, String, func, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from libs.common.database import Database, upsert
-from libs.common.eventlog import LogUnavailable, Message, Positions, Record
+from libs.common.eventlog import LogUnavailable, Message, Positions, Record, TopicPartition
 
 BATCH_RECORDS_MAX = 500
 POLL_S = 0.25
@@ -90,7 +90,7 @@ class EmbeddedEventLog:
 
     async def subscribe(
         self, group: str, topics: Sequence[str], positions: Positions
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Yield each topic's new records, the first topics first."""
         start = await positions([(topic, 0) for topic in topics])
         following = {topic: start[topic, 0] for topic in topics}
@@ -110,6 +110,15 @@ class EmbeddedEventLog:
         where = (LogPosition.group == group) & (LogPosition.topic == topic)
         async with self._database.reading() as db:
             return await db.scalar(select(LogPosition.next_offset).where(where)) or 0
+
+    async def waiting(self, following: Mapping[TopicPartition, int]) -> dict[str, int]:
+        """Count each topic's records from these offsets on."""
+        found = {}
+        async with self._database.reading() as db:
+            for (topic, _), offset in following.items():
+                where = (LogRecord.topic == topic) & (LogRecord.offset >= offset)
+                found[topic] = await db.scalar(select(func.count()).where(where)) or 0
+        return found
 
     async def _after(self, following: dict[str, int]) -> list[Record]:
         found: list[Record] = []

@@ -1,14 +1,16 @@
 """The Kafka event log: idempotent producer, consumer groups, offsets kept by the reader."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from libs.common import eventlog
 from libs.common.eventlog import LogUnavailable, Message, Positions, Record
-from libs.common.events import DEAD_LETTERS, INVOLVEMENTS, TOPICS
+from libs.common.events import COMPACTED, DEAD_LETTERS, TOPICS
 
 PARTITIONS = 12
 BATCH_RECORDS_MAX = 500
@@ -56,7 +58,7 @@ class KafkaEventLog:
 
     async def subscribe(
         self, group: str, topics: Sequence[str], positions: Positions
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Join the group; each partition that comes is read from where the group's store says."""
         await ensure_topics(self._servers, self._replication)
         consumer = AIOKafkaConsumer(
@@ -68,11 +70,14 @@ class KafkaEventLog:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
         )
-        consumer.subscribe(topics, listener=_Seek(consumer, positions))
+        seek = _Seek(consumer, positions)
+        consumer.subscribe(topics, listener=seek)
         await consumer.start()
         try:
             while True:
                 fetched = await consumer.getmany(timeout_ms=500, max_records=BATCH_RECORDS_MAX)
+                if seek.failure is not None:
+                    raise seek.failure
                 records = [
                     _record(raw)
                     for place in sorted(fetched, key=lambda p: topics.index(p.topic))
@@ -97,6 +102,24 @@ class KafkaEventLog:
             raise LogUnavailable(type(error).__name__) from error
         finally:
             await admin.close()
+
+    async def waiting(self, following: Mapping[eventlog.TopicPartition, int]) -> dict[str, int]:
+        """Subtract from each partition's end; what compaction removed is counted too."""
+        if not following:
+            return {}
+        # It asks for each topic's leaders in turn, and waits this long after each.
+        reader = AIOKafkaConsumer(bootstrap_servers=self._servers, retry_backoff_ms=10)
+        try:
+            await reader.start()
+            ends = await reader.end_offsets([TopicPartition(*place) for place in following])
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+        finally:
+            await reader.stop()
+        found: Counter[str] = Counter()
+        for (topic, partition), offset in following.items():
+            found[topic] += max(0, ends[TopicPartition(topic, partition)] - offset)
+        return dict(found)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -131,13 +154,19 @@ class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: AIOKafkaConsumer, positions: Positions) -> None:
         self._consumer = consumer
         self._positions = positions
+        self.failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Nothing to do: effects and offsets commit together, and a late commit is fenced."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Go on from the reader's own store of offsets."""
-        found = await self._positions([(place.topic, place.partition) for place in assigned])
+        try:
+            found = await self._positions([(place.topic, place.partition) for place in assigned])
+        except Exception as error:
+            # aiokafka would log it, with a traceback, and read on from anywhere.
+            self.failure = error
+            return
         for place in assigned:
             self._consumer.seek(place, found[place.topic, place.partition])
 
@@ -181,6 +210,6 @@ async def ensure_topics(servers: str, replication: int) -> None:
 
 def _topic(name: str, replication: int) -> NewTopic:
     configs = {"max.message.bytes": str(RECORD_BYTES_MAX), "retention.ms": "-1"}
-    if name == INVOLVEMENTS:
+    if name in COMPACTED:
         configs["cleanup.policy"] = "compact"
     return NewTopic(name, PARTITIONS, replication, topic_configs=configs)

@@ -20,6 +20,8 @@ CALENDAR = "firstbell.calendar.v1"
 INVOLVEMENTS = "firstbell.involvements.v1"
 BELLS = "firstbell.bells.v1"
 TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS)
+COMPACTED = frozenset({INVOLVEMENTS})
+"""Topics of which only each key's last event need stay."""
 DEAD_LETTERS = ".dlq"
 """What a topic's dead letters are kept under: the topic's name with this behind it."""
 
@@ -223,10 +225,16 @@ class BellChanged(Event, frozen=True, kw_only=True):
         return self.bell.upn or self.bell.urn
 
 
-_TYPES: dict[str, type[Event]] = {
-    kind.topic: kind
-    for kind in (RegisterTaken, RollChanged, CalendarSet, InvolvementsSet, BellChanged)
-}
+EVENTS: tuple[type[Event], ...] = (
+    RegisterTaken,
+    RollChanged,
+    CalendarSet,
+    InvolvementsSet,
+    BellChanged,
+)
+"""Every event: one a topic."""
+
+_TYPES = {kind.topic: kind for kind in EVENTS}
 _DECODERS = {topic: msgspec.json.Decoder(kind) for topic, kind in _TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
@@ -262,5 +270,5 @@ def event_of(record: Record) -> Event:
     except msgspec.ValidationError as fault:
         where = str(fault).rpartition(" - at ")[2] if " - at " in str(fault) else "its top"
         raise Unreadable(f"not a {_TYPES[record.topic].type}: wrong at {where}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("not JSON") from None

@@ -3,13 +3,15 @@
 import asyncio
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Literal
 
 from alembic import command, context
+from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
 
 from libs.common.consumer import ConsumedEvent, ConsumerOffset, DeadLetter
-from libs.common.database import Common, Database
+from libs.common.database import Common, Database, Instant
 from libs.common.outbox import OutboxEvent
 
 SHARED = (OutboxEvent, ConsumerOffset, ConsumedEvent, DeadLetter)
@@ -54,7 +56,15 @@ def _migrate(connection: Connection, service: str, metadata: list[MetaData]) -> 
         target_metadata=metadata,
         render_as_batch=True,
         compare_type=False,
+        render_item=render_type,
         transactional_ddl=True,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def render_type(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
+    """Name SQLAlchemy's type for ours: a migration must not change with our code."""
+    if kind == "type" and isinstance(item, Instant):
+        return "sa.DateTime(timezone=True)"
+    return False

@@ -5,9 +5,21 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, delete, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -69,6 +81,21 @@ async def append_messages(db: AsyncConnection, messages: Sequence[tuple[UUID, Me
             for event_id, message in messages
         ]
         await db.execute(insert(OutboxEvent), rows)
+
+
+class Backlog(NamedTuple):
+    """How many events wait to be published, and since when the oldest has."""
+
+    events: int
+    oldest_at: datetime | None
+
+
+async def backlog(db: AsyncConnection) -> Backlog:
+    """Return what the relay has yet to publish."""
+    unpublished = OutboxEvent.published_at.is_(None)
+    events = await db.scalar(select(func.count()).where(unpublished))
+    oldest = select(OutboxEvent.stored_at).where(unpublished).order_by(OutboxEvent.id).limit(1)
+    return Backlog(events or 0, await db.scalar(oldest))
 
 
 class Relay:

@@ -8,7 +8,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from libs.common.database import is_away
 
 log = structlog.get_logger()
 
@@ -149,25 +153,34 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         # Pydantic's `input` would echo a pupil's data, so only where and why are told.
-        errors = [{"at": list(e["loc"]), "why": e["msg"]} for e in error.errors()]
-        detail = f"{len(errors)} part(s) of the request are wrong; correct them and send it again."
-        return problem_response(InvalidRequest(detail, errors=errors))
+        return problem_response(_invalid([_told(fault) for fault in error.errors()]))
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
-        problem = Problem(error.detail)
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # FastAPI's: too deep for a parser, or not even text
+            return problem_response(_invalid([{"at": ["body"], "why": "cannot be read as JSON"}]))
         body = {
             "type": "about:blank",
             "title": error.detail,
             "status": error.status_code,
-            "detail": problem.detail,
+            "detail": error.detail,
         }
-        return JSONResponse(body, error.status_code, error.headers, media_type=MEDIA_TYPE)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request)
+        return JSONResponse(body, error.status_code, headers, media_type=MEDIA_TYPE)
 
+    _add_fault_handlers(app)
+
+
+def _add_fault_handlers(app: FastAPI) -> None:
     @app.exception_handler(DBAPIError)
+    @app.exception_handler(PoolExhausted)
     @app.exception_handler(OSError)
-    async def on_database_away(_: Request, error: Exception) -> JSONResponse:
+    async def on_database_away(request: Request, error: Exception) -> JSONResponse:
         # The statement and its parameters stay out of the log: they hold pupils' data.
+        if not is_away(error):
+            return await on_bug(request, error)
         log.error("database away", error=type(error).__name__)
         detail = "The database did not answer; nothing was stored. Send the request again."
         return problem_response(Unavailable(detail))
@@ -176,3 +189,28 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         log.error("unhandled error", error=type(error).__name__)
         return problem_response(Problem("The error is logged. Nothing was stored."))
+
+
+def _invalid(errors: list[dict[str, Any]]) -> InvalidRequest:
+    detail = f"{len(errors)} part(s) of the request are wrong; correct them and send it again."
+    return InvalidRequest(detail, errors=errors)
+
+
+def _told(fault: Mapping[str, Any]) -> dict[str, Any]:
+    # Pydantic's `input` would echo a pupil's data, so only where and why are told.
+    place = list(fault["loc"])
+    if fault["type"] == "extra_forbidden" and place[0] == "body":
+        place.pop()  # the name of a field that is not ours may be anything
+    return {"at": place, "why": fault["msg"]}
+
+
+def _allowed(request: Request) -> str:
+    # Starlette names the methods of the first route alone, and each of ours has one.
+    routes = request.app.router.routes
+    return ", ".join(
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    )

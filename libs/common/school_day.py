@@ -2,7 +2,10 @@
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -12,6 +15,25 @@ class Session(StrEnum):
 
     am = "am"
     pm = "pm"
+
+
+def _as_written(value: object) -> object:
+    # Pydantic alone would take 1700000000 for a day, and "0" too.
+    if isinstance(value, date):
+        return value
+    if not (isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-"):
+        raise ValueError("write the day as YYYY-MM-DD")
+    return value
+
+
+def _in_living_memory(day: date) -> date:
+    if not 1900 <= day.year <= 2100:
+        raise ValueError("a day lies between 1900 and 2100")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_as_written), AfterValidator(_in_living_memory)]
+"""A day in a request: YYYY-MM-DD, and nothing that could be taken for one."""
 
 
 def utc_now() -> datetime:

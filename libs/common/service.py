@@ -2,28 +2,27 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import structlog
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Query, Request
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+from prometheus_client import Counter, Gauge
 from pydantic import BaseModel
-from sqlalchemy import text
-from starlette.types import Message, Receive, Scope, Send
 
+from libs.common import operation
 from libs.common.auth import Verifier
+from libs.common.body_limit import BodyLimit
 from libs.common.database import Database
 from libs.common.eventlog import EventLog
 from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.problems import (
     InvalidRequest,
-    TooLarge,
-    Unavailable,
     UnsupportedMediaType,
     add_problem_handlers,
     documented,
@@ -67,12 +66,24 @@ def after(cursor: str | None, types: Any) -> Any:
         return None
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=types)
+        key = msgspec.json.decode(raw, type=types)
+        if not all(map(_is_storable, key)):
+            raise ValueError
+        return key
     except (ValueError, msgspec.MsgspecError):
         detail = "Use a cursor as it stood in `next`, or none for the first part."
         raise InvalidRequest(
             detail, errors=[{"at": ["query", "cursor"], "why": "unknown"}]
         ) from None
+
+
+def _is_storable(part: Any) -> bool:
+    # What no database holds cannot have come from one: it must not get to the driver.
+    if isinstance(part, int):
+        return -(2**63) <= part < 2**63
+    if isinstance(part, datetime):
+        return part.tzinfo is not None and 1 < part.year < 9999
+    return not (isinstance(part, str) and "\0" in part)
 
 
 async def json_only(request: Request) -> None:
@@ -168,51 +179,5 @@ def build(
     app.state.verifier = Verifier(settings)
     add_problem_handlers(app)
     app.add_middleware(BodyLimit, bytes_max=settings.request_bytes_max)
-    _add_health(app, name)
+    operation.add_routes(app, name)
     return app
-
-
-def _add_health(app: FastAPI, name: str) -> None:
-    @app.get("/healthz", tags=["operation"], summary="Is the process alive?", responses={})
-    async def healthz() -> dict[str, str]:
-        return {"service": name, "status": "ok"}
-
-    @app.get("/readyz", tags=["operation"], summary="Can it do its work?")
-    async def readyz(request: Request) -> dict[str, Any]:
-        async with request.app.state.database.reading() as db:
-            await db.execute(text("SELECT 1"))
-        failing = sorted(request.app.state.running.failing)
-        if failing:
-            raise Unavailable(f"Not running: {', '.join(failing)}.")
-        return {"service": name, "status": "ready"}
-
-    @app.get("/metrics", tags=["operation"], summary="Prometheus metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-class BodyLimit:
-    """Refuses bodies over a size; streams (`unlimited`) have each line bounded instead."""
-
-    unlimited: Sequence[str] = ("/v1/registers",)
-
-    def __init__(self, app: Any, bytes_max: int) -> None:
-        self._app = app
-        self._bytes_max = bytes_max
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the body's bytes as they come."""
-        if scope["type"] != "http" or scope["path"].endswith(tuple(self.unlimited)):
-            await self._app(scope, receive, send)
-            return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._bytes_max:
-                raise TooLarge(f"Send at most {self._bytes_max} bytes in one body.")
-            return message
-
-        await self._app(scope, counted, send)

@@ -15,7 +15,7 @@ from libs.common.identifiers import id_of
 from libs.common.school_day import london_day, utc_now
 from services.notify import ledger, store
 from services.notify.routing import About, Person, Recipient, Routes, recipients_of
-from services.notify.sharing import Decision, Policies, shown
+from services.notify.sharing import FIELDS, Decision, Policies, shown
 
 
 def type_of(change: str, *, told: bool, quiet: bool) -> str | None:
@@ -112,23 +112,25 @@ class Notifier:
             kind = type_of(event.change, told=alert is not None, quiet=event.quiet)
             if kind is None:
                 continue
-            outcome.records.append(self._record(event, recipient, decision))
+            outcome.records.append(self._record(event, recipient.person.id, decision, recipient))
             if decision.fields or alert is not None:
                 self._tell(event, kind, alert or _new_alert(event, recipient), body, outcome)
         for alert in left.values():  # told before, and no longer a recipient: the end is told
             if event.change in {"cleared", "withdrawn"}:
+                nothing = Decision([], list(FIELDS), [], [])
+                outcome.records.append(self._record(event, alert["recipient"], nothing, None))
                 self._tell(event, f"alert.{event.change}", alert, _bare(alert), outcome)
 
     def _record(
-        self, event: BellChanged, recipient: Recipient, decision: Decision
+        self, event: BellChanged, told: str, decision: Decision, recipient: Recipient | None
     ) -> dict[str, Any]:
         return {
-            "id": str(id_of("disclosure", event.id, recipient.person.id)),
+            "id": str(id_of("disclosure", event.id, told)),
             "bell": str(event.bell.id),
             "upn": event.bell.upn,
-            "recipient": recipient.person.id,
-            "role": recipient.role,
-            "footing": recipient.footing,
+            "recipient": told,
+            "role": recipient.role if recipient else None,
+            "footing": recipient.footing if recipient else None,
             "change": event.change,
             "decision": decision.verdict,
             "fields": decision.fields,
@@ -150,7 +152,7 @@ class Notifier:
         body = {"alert": str(alert["id"]), "bell": str(event.bell.id), **body}
         entry = {"at": now.isoformat(), "what": kind, "by": "firstbell"}
         status = alert["status"]
-        if event.change in {"cleared", "withdrawn"}:
+        if event.change in {"cleared", "withdrawn"} and status != "closed":
             status = event.change
         elif kind == "alert.raised":
             status = "raised"
@@ -207,4 +209,4 @@ def _new_alert(event: BellChanged, recipient: Recipient) -> dict[str, Any]:
 
 def _bare(alert: dict[str, Any]) -> dict[str, Any]:
     kept = {name: alert["shown"][name] for name in ("kind", "severity") if name in alert["shown"]}
-    return {**kept, "child": {}, "withheld": ["all"], "basis": []}
+    return {**kept, "child": {}, "withheld": list(FIELDS), "basis": []}

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -50,3 +51,18 @@ def wait_after(
 def next_attempt_at(now: datetime, wait: timedelta, created_at: datetime) -> datetime:
     """Return the instant of the next attempt: the last one falls within `TRIED_FOR`."""
     return min(now + wait, created_at + TRIED_FOR)
+
+
+def seconds_of(retry_after: str | None, now: datetime) -> float | None:
+    """Return how long a `Retry-After` asks to wait, whichever of its two forms it has.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    if not retry_after:
+        return None
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return (parsedate_to_datetime(retry_after) - now).total_seconds()
+    except (ValueError, TypeError):
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import String, cast, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify.tables import Disclosure
@@ -54,19 +54,23 @@ async def append(db: AsyncConnection, records: Iterable[Mapping[str, Any]]) -> N
 async def first_bad(db: AsyncConnection) -> int | None:
     """Return the sequence of the first record that was changed, removed or moved; None if none."""
     table = Disclosure
+    # As text: a record that was changed may be no JSON any more, and its id no id.
+    columns = (cast(table.id, String).label("id"), cast(table.record, String).label("record"))
+    chain = (table.sequence, table.upn, table.previous_hash, table.hash)
     expected, previous = 1, START
-    rows = await db.stream(select(table.__table__).order_by(table.sequence))
+    rows = await db.stream(select(*chain, *columns).order_by(table.sequence))
     async for row in rows:
-        right = hash_of(row.sequence, row.previous_hash, row.record)
-        columns_agree = str(row.id) == row.record["id"] and row.upn == row.record["upn"]
-        if row.sequence != expected or row.previous_hash != previous or row.hash != right:
-            return expected
-        if not columns_agree:
+        if row.sequence != expected or row.previous_hash != previous or not _is_whole(row):
             return expected
         expected, previous = expected + 1, row.hash
     return None
 
 
-async def length(db: AsyncConnection) -> int:
-    """Return how many records there are."""
-    return int(await db.scalar(select(func.count()).select_from(Disclosure)) or 0)
+def _is_whole(row: Any) -> bool:
+    try:
+        record = json.loads(row.record)
+        if row.hash != hash_of(row.sequence, row.previous_hash, record):
+            return False
+        return UUID(row.id) == UUID(record["id"]) and bool(row.upn == record["upn"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False

@@ -90,15 +90,16 @@ def recipients_of(about: About, routes: Routes, people: Iterable[Person]) -> lis
 
 
 def _found(about: About, to: To, people: Mapping[str, Person]) -> list[Recipient]:
-    active = {i["practitioner"]: i for i in about.involvements if is_active(i, about.day)}
+    active = [i for i in about.involvements if is_active(i, about.day)]
     if to.found_by == "involvement":
         return [
-            Recipient(people[one], to.role, True, involvement["footing"])
-            for one, involvement in active.items()
-            if involvement["role"] == to.role and one in people
+            Recipient(people[i["practitioner"]], to.role, True, i["footing"])
+            for i in active
+            if i["role"] == to.role and i["practitioner"] in people
         ]
+    involved = {i["practitioner"] for i in active}
     return [
-        Recipient(person, to.role, person.id in active, "none")
+        Recipient(person, to.role, person.id in involved, "none")
         for person in people.values()
         if to.role in person.roles and _is_near(person, about, to)
     ]

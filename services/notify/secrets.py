@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import os
 import secrets
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -41,8 +40,12 @@ class Vault:
 def _made_key(settings: ServiceSettings) -> str:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / KEY_FILE
-    with contextlib.suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key())
+    if not path.exists():
+        # Linked when it is whole: another process that starts now never reads half a key.
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
+        draft.touch(mode=0o600)
+        draft.write_bytes(Fernet.generate_key())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
+from httpx_secure import httpx_ssrf_protection
 from sqlalchemy import Row
 from standardwebhooks import Webhook
 
@@ -14,10 +14,11 @@ from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import store
-from services.notify.delivery import Outcome, next_attempt_at, outcome_of, wait_after
+from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
 from services.notify.secrets import Vault
 
-AT_ONCE = 8
+AT_ONCE = 32
+"""Messages under way at a time."""
 TIMEOUT_S = 15.0
 LEASE = timedelta(seconds=20)
 """How long a claimed message is nobody else's; a killed sender's messages come back after it."""
@@ -38,12 +39,16 @@ class Sender:
         self._woken.set()
 
     async def run(self, poll_s: float = 0.5) -> None:
-        """Send until cancelled."""
-        async with self._client() as client:
+        """Send until cancelled: whoever answers late holds up its own place alone."""
+        sending: set[asyncio.Task[None]] = set()
+        async with self._client() as client, asyncio.TaskGroup() as group:
             while True:
                 self._woken.clear()
-                while await self._send_some(client):
-                    pass
+                for row in await self._claim(AT_ONCE - len(sending)):
+                    task = group.create_task(self._send(client, row))
+                    sending.add(task)
+                    task.add_done_callback(sending.discard)
+                    task.add_done_callback(lambda _: self.wake())
                 try:
                     async with asyncio.timeout(poll_s):
                         await self._woken.wait()
@@ -56,11 +61,11 @@ class Sender:
             return client
         return httpx_ssrf_protection(client)
 
-    async def _send_some(self, client: httpx.AsyncClient) -> int:
+    async def _claim(self, room: int) -> list[Row[Any]]:
+        if room == 0:
+            return []
         async with self._database.transaction() as db:
-            due = await store.claim_due(db, utc_now(), LEASE, AT_ONCE)
-        await asyncio.gather(*(self._send(client, row) for row in due))
-        return len(due)
+            return await store.claim_due(db, utc_now(), LEASE, room)
 
     async def _send(self, client: httpx.AsyncClient, row: Row[Any]) -> None:
         status, retry_after_s, fault = await self._post(client, row)
@@ -89,8 +94,10 @@ class Sender:
                 request = client.stream("POST", row.url, content=row.body, headers=headers)
                 async with request as answer:
                     await _drain(answer)
-                return answer.status_code, _seconds(answer.headers.get("retry-after")), None
-        except (httpx.HTTPError, httpx.InvalidURL, SSRFProtectionError, OSError) as error:
+                retry_after = answer.headers.get("retry-after")
+                return answer.status_code, seconds_of(retry_after, utc_now()), None
+        except Exception as error:
+            # Whatever one address, answer or secret can do, it holds up no other message.
             return None, None, type(error).__name__
 
     def _signed(self, webhook_id: UUID, body: str, row: Row[Any]) -> dict[str, str]:
@@ -115,11 +122,3 @@ async def _drain(answer: httpx.Response) -> None:
         read += len(chunk)
         if read > ANSWER_BYTES_MAX:
             return
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    return (
-        float(retry_after)
-        if retry_after and retry_after.isascii() and retry_after.isdigit()
-        else None
-    )

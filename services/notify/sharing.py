@@ -1,12 +1,16 @@
 """Which fields of a bell a recipient may see: Cedar decides each field; an error is a deny."""
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import cedarpy
+import structlog
 
 from services.notify.routing import Recipient
+
+log = structlog.get_logger()
 
 FIELDS = (
     "name",
@@ -35,12 +39,15 @@ class Decision(NamedTuple):
 
 
 class Policies:
-    """The policy file, parsed once."""
+    """The policy file, parsed once.
+
+    Raises:
+        ValueError: it is no Cedar, or a policy lacks an id of its own, a basis or a source.
+    """
 
     def __init__(self, text: str | None = None) -> None:
         text = text or files(__package__).joinpath("policies.cedar").read_text(encoding="utf-8")
-        parsed = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
-        by_id = {policy["annotations"]["id"]: policy for policy in parsed.values()}
+        by_id = _by_id(json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"])
         self._annotations = {name: policy["annotations"] for name, policy in by_id.items()}
         document = {"staticPolicies": by_id, "templates": {}, "templateLinks": []}
         self._set = cedarpy.PolicySet.from_json_str(json.dumps(document))
@@ -81,9 +88,26 @@ class Policies:
             self._set,
             [_entity("R", "r", principal), _entity("F", "f", resource)],
         )
-        if not answer.allowed or answer.diagnostics.errors:
+        if answer.diagnostics.errors:
+            log.error(
+                "a sharing policy failed: nothing is shared", errors=answer.diagnostics.errors
+            )
+            return []
+        if not answer.allowed:
             return []
         return list(answer.diagnostics.reasons)
+
+
+def _by_id(parsed: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    by_id: dict[str, dict[str, Any]] = {}
+    for number, policy in enumerate(parsed.values(), 1):
+        notes = policy.get("annotations") or {}
+        missing = sorted({"id", "basis", "source"} - {name for name in notes if notes[name]})
+        if missing:
+            raise ValueError(f"policy {number} lacks @{', @'.join(missing)}")
+        if by_id.setdefault(notes["id"], policy) is not policy:
+            raise ValueError(f"two policies have the id {notes['id']}")
+    return by_id
 
 
 def _entity(kind: str, name: str, attributes: dict[str, Any]) -> dict[str, Any]:

@@ -87,9 +87,10 @@ async def save_bells(db: AsyncConnection, bells: Iterable[dict[str, Any]]) -> No
 async def alerts_by_bell(
     db: AsyncConnection, bells: Collection[UUID]
 ) -> dict[UUID, dict[str, dict[str, Any]]]:
-    """Return these bells' alerts, by bell and recipient."""
+    """Return these bells' alerts, by bell and recipient, locked: nobody acts on them meanwhile."""
     found: dict[UUID, dict[str, dict[str, Any]]] = {bell: {} for bell in bells}
-    for row in await db.execute(select(Alert.__table__).where(Alert.bell.in_(bells))):
+    query = select(Alert.__table__).where(Alert.bell.in_(bells)).order_by(Alert.id)
+    for row in await db.execute(query.with_for_update()):
         found[row.bell][row.recipient] = dict(row._mapping)
     return found
 
@@ -172,5 +173,10 @@ async def note_attempt(db: AsyncConnection, number: int, values: dict[str, Any])
 
 
 async def disable(db: AsyncConnection, endpoint: UUID, at: datetime) -> None:
-    """Send nothing more to an endpoint."""
+    """Send nothing more to an endpoint: what waits for it is dead, and can be replayed."""
     await db.execute(update(Endpoint).where(Endpoint.id == endpoint).values(disabled_at=at))
+    await db.execute(
+        update(Delivery)
+        .where(Delivery.endpoint == endpoint, Delivery.state == "pending")
+        .values(state="dead", last_outcome="the endpoint is gone")
+    )

@@ -11,7 +11,7 @@ from sqlalchemy import Select, select, tuple_
 from libs.common.auth import Bearer, Caller
 from libs.common.identifiers import Upn, Urn
 from libs.common.problems import Forbidden, NotFound, documented
-from libs.common.school_day import academic_year_of, london_day, utc_now
+from libs.common.school_day import Day, academic_year_of, london_day, utc_now
 from libs.common.service import Page, after, cursor_of
 from services.risk import store
 from services.risk.attendance import Attendance, summary
@@ -29,8 +29,8 @@ bearer = Bearer(
 BellReader = Annotated[Caller, Security(bearer, scopes=["bells:read"])]
 AttendanceReader = Annotated[Caller, Security(bearer, scopes=["attendance:read"])]
 RuleReader = Annotated[Caller, Security(bearer, scopes=["rules:read"])]
-From = Annotated[date | None, Query(alias="from", description="First day; 1 August if left out.")]
-To = Annotated[date | None, Query(description="Last day; today if left out.")]
+From = Annotated[Day | None, Query(alias="from", description="First day; 1 August if left out.")]
+To = Annotated[Day | None, Query(description="Last day; today if left out.")]
 
 
 class RuleName(BaseModel):
@@ -66,8 +66,8 @@ class Wanted(BaseModel):
     upn: Upn | None = None
     kind: str | None = Field(None, max_length=40)
     status: Literal["ringing", "cleared", "withdrawn"] | None = None
-    raised_from: date | None = None
-    raised_to: date | None = None
+    raised_from: Day | None = None
+    raised_to: Day | None = None
     limit: int = Field(100, ge=1, le=500)
     cursor: str | None = Field(None, max_length=200)
 
@@ -147,7 +147,7 @@ async def get_pupil_attendance(
 async def get_area_attendance(
     request: Request,
     caller: AttendanceReader,
-    la: Annotated[str, Path(pattern=r"^\d{3}$", description="Local authority code.")],
+    la: Annotated[str, Path(pattern=r"^[0-9]{3}$", description="Local authority code.")],
     first: From = None,
     to: To = None,
 ) -> Attendance:

@@ -31,6 +31,8 @@ class Turn(NamedTuple):
     change: Change | None
     severity: Severity
     status: Status
+    since: int | None = None
+    """Ordinal of the session after which it first rang; None when it is withdrawn."""
 
 
 def diff(before: Mapping[BellKey, Standing], after: Mapping[BellKey, Episode]) -> list[Turn]:
@@ -56,11 +58,11 @@ def _turn(key: BellKey, standing: Standing | None, episode: Episode) -> Turn | N
     rings = episode.until is None
     was_ringing = standing is not None and standing.status == "ringing"
     if rings and not was_ringing:
-        return Turn(key, "raised", severity, "ringing")
+        return Turn(key, "raised", severity, "ringing", episode.since)
     if rings and standing is not None and severity > standing.severity:
-        return Turn(key, "escalated", severity, "ringing")
+        return Turn(key, "escalated", severity, "ringing", episode.since)
     if not rings and was_ringing:
-        return Turn(key, "cleared", severity, "cleared")
+        return Turn(key, "cleared", severity, "cleared", episode.since)
     if not rings and (standing is None or standing.status == "withdrawn"):
-        return Turn(key, None, severity, "cleared")
+        return Turn(key, None, severity, "cleared", episode.since)
     return None

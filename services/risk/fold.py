@@ -5,25 +5,19 @@ same episodes whether they came one a day or all at once.
 """
 
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE, UNAUTHORISED, Codes
+from services.risk.days import Day, Diary, start_diary, step_diary
+from services.risk.signals import NOTHING, Bools, Ints, Severity, Signals, signals
+from services.risk.stories import Stories, merge, start_stories
+
+__all__ = ["NOTHING", "Bools", "Ints", "Severity", "Signals", "signals"]
 
 State = TypeVar("State")
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int32]
-
-
-class Severity(IntEnum):
-    """How soon a person should look: at leisure, the same morning, at once."""
-
-    notice = 1
-    warning = 2
-    urgent = 3
 
 
 class Column(NamedTuple):
@@ -51,21 +45,8 @@ class Column(NamedTuple):
     worker: NDArray[np.uint8]
     """Who works with the pupil that day, shape (P,): 0 nobody, 1 a social worker or youth justice
     worker, 2 the same on a footing that makes an unexplained absence urgent."""
-
-
-class Signals(NamedTuple):
-    """What a rule says after a session: one row for each pupil and grounds, sorted by both."""
-
-    pupils: Ints
-    """Positions in the book, int32, shape (K,)."""
-    anchors: Ints
-    """Ordinal of the session (or day x 2, or year) with which the grounds began, int32, (K,).
-
-    Pupil, kind and anchor make the bell the same bell: choose one that a late register or a later
-    correction is least likely to move.
-    """
-    severities: NDArray[np.uint8]
-    """`Severity`, uint8, shape (K,)."""
+    day: Day | None = None
+    """The school day that this session completes, for rules on habits; None: it completes none."""
 
 
 class PupilRecord(NamedTuple):
@@ -79,6 +60,13 @@ class PupilRecord(NamedTuple):
     """Number of each session's school week, shape (S,)."""
     codes: Codes
     """Code numbers, uint8, shape (S,); 0 is no mark."""
+
+    def until(self, ordinal: int) -> "PupilRecord":
+        """Return the record up to a session, this included."""
+        end = int(np.searchsorted(self.ordinals, ordinal, side="right"))
+        return PupilRecord(
+            self.ordinals[:end], self.school_days[:end], self.school_weeks[:end], self.codes[:end]
+        )
 
 
 class Finding(NamedTuple):
@@ -95,6 +83,11 @@ class Rule(Protocol[State]):
 
     kind: str
     version: str
+    emerging: bool
+    """Whether it finds a pattern that emerges, and not a fixed limit: then its bell is one story
+    with those of the other emerging rules on the pupil (`services.risk.stories`)."""
+    rank: int
+    """Of emerging rules that ring on the same day, the lowest gives the bell its kind."""
     title: str
     """What it finds, in a few words for people."""
     source: str
@@ -119,26 +112,6 @@ class Rule(Protocol[State]):
         """Say why the bell with this anchor rings (or rang)."""
 
 
-def signals(
-    pupils: NDArray[np.integer[Any]] | Bools,
-    anchors: Ints | int,
-    severity: Severity | NDArray[np.uint8],
-) -> Signals:
-    """Make a rule's signals from a mask or positions, each with an anchor and a severity.
-
-    Arrays of shape (P,) are indexed by the pupils that ring; a single value is for all of them.
-    """
-    at = np.flatnonzero(pupils) if pupils.dtype == np.bool_ else pupils
-    size = len(at)
-    return Signals(
-        at.astype(np.int32),
-        np.full(size, anchors, np.int32)
-        if isinstance(anchors, int)
-        else anchors[at].astype(np.int32),
-        np.full(size, severity, np.uint8) if isinstance(severity, Severity) else severity[at],
-    )
-
-
 class Episode(NamedTuple):
     """A rule's finding about one pupil, from the session it first rang in to the one it ended."""
 
@@ -157,35 +130,64 @@ EpisodeKey = tuple[int, int]
 class Progress(NamedTuple):
     """A fold that has come as far as some session: give it to `advance` to go on from there."""
 
+    diary: Diary
+    stories: Stories
     states: tuple[Any, ...]
     """Each rule's state."""
     ringing: tuple[Signals, ...]
-    """Each rule's signals."""
+    """Each rule's signals, those of emerging rules merged into stories."""
     episodes: tuple[dict[EpisodeKey, Episode], ...]
     """Each rule's episodes so far, never changed in place."""
-
-
-_NOTHING = Signals(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))
 
 
 def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
     """Return the fold of these rules before the first session of a book with this many pupils."""
     return Progress(
+        start_diary(pupils),
+        start_stories(pupils),
         tuple(rule.start(pupils) for rule in rules),
-        tuple(_NOTHING for _ in rules),
+        tuple(NOTHING for _ in rules),
         tuple({} for _ in rules),
     )
 
 
 def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> Progress:
     """Step every rule over one session."""
-    states, ringing, episodes = [], [], []
-    for rule, state, before, known in zip(rules, *progress, strict=True):
-        after_state, after = rule.step(state, column)
-        states.append(after_state)
-        ringing.append(after)
-        episodes.append(_note(known, before, after, column.ordinal))
-    return Progress(tuple(states), tuple(ringing), tuple(episodes))
+    diary, day = step_diary(progress.diary, column.ordinal, column.codes)
+    column = column._replace(day=day)
+    stepped = [rule.step(state, column) for rule, state in zip(rules, progress.states, strict=True)]
+    ringing = [signals for _, signals in stepped]
+    stories = progress.stories
+    emerging = [n for n, rule in enumerate(rules) if rule.emerging]
+    if emerging:
+        stories, merged = _merged(rules, progress, emerging, ringing, column)
+        for n, rung in zip(emerging, merged, strict=True):
+            ringing[n] = rung
+    episodes = (
+        _note(known, before, after, column.ordinal)
+        for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
+    )
+    states = tuple(state for state, _ in stepped)
+    return Progress(diary, stories, states, tuple(ringing), tuple(episodes))
+
+
+def _merged(
+    rules: Sequence[Rule[Any]],
+    progress: Progress,
+    emerging: Sequence[int],
+    ringing: Sequence[Signals],
+    column: Column,
+) -> tuple[Stories, list[Signals]]:
+    if column.day is None:
+        return progress.stories, [progress.ringing[n] for n in emerging]
+    ranked = sorted(emerging, key=lambda n: rules[n].rank)
+    stories = merge(
+        progress.stories,
+        [(n, ringing[n]) for n in ranked],
+        column.day.absent | column.day.late,
+        column.academic_year,
+    )
+    return stories, [stories.signals_of(n) for n in emerging]
 
 
 def _note(

@@ -20,6 +20,8 @@ def words_of(
     """Return a bell's explanation and evidence as it turns."""
     if turn.status == "withdrawn" and before is not None:
         return Finding(_withdrawn(record, before["evidence"]), dict(before["evidence"]))
+    if rule.emerging and turn.since is not None:
+        record = record.until(turn.since)  # what was seen when it rang
     finding = rule.explain(record, turn.key.anchor)
     if turn.status == "cleared":
         return finding._replace(explanation=f"No longer the case. {finding.explanation}")

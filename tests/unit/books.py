@@ -56,7 +56,8 @@ def columns(marks: Marks) -> list[Column]:
 
 
 def school_days(start: date, closed: Iterable[date], sessions: int) -> list[date]:
-    days, day = [], start
+    days: list[date] = []
+    day = start
     while len(days) * 2 < sessions + 2:
         if day.weekday() < 5 and day not in closed:
             days.append(day)

@@ -1,6 +1,5 @@
 """Bodies and answers of the roll and the calendar."""
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from libs.common.problems import InvalidRequest
-from libs.common.school_day import Session, academic_year_label, academic_year_of
+from libs.common.school_day import Day, Session, academic_year_label, academic_year_of
 from services.ingest.api.parts import RejectedMark
 from services.ingest.roll import fault_of_terms
 
@@ -56,8 +55,8 @@ class TermIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
 
 
 class ClosureIn(BaseModel):
@@ -65,7 +64,7 @@ class ClosureIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    date: date
+    date: Day
     session: Session | None = None
     reason: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
 
@@ -124,6 +123,10 @@ def _one_year(label: str) -> str:
 
 AcademicYear = Annotated[
     str,
+    Path(
+        pattern=r"^20[0-9]{2}(-(20)?[0-9]{2})?$",
+        description="E.g. 2026-27.",
+        examples=["2026-27"],
+    ),
     AfterValidator(_one_year),
-    Path(pattern=r"^20\d{2}(-(20)?\d{2})?$", description="E.g. 2026-27.", examples=["2026-27"]),
 ]

@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from fastapi import Path, Request, Response, Security
 from msgspec import Struct
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from libs.common import school_day
 from libs.common.auth import Bearer, Caller
 from libs.common.problems import InvalidRequest, UnsupportedMediaType
 from services.ingest.days import fault_of_day
@@ -34,14 +35,7 @@ WritesCalendar = Annotated[Caller, Security(bearer, scopes=["calendar:write"])]
 ReadsCalendar = Annotated[Caller, Security(bearer, scopes=["calendar:read"])]
 
 
-def _iso(value: object) -> object:
-    # Pydantic alone would take "1700000000" for a day.
-    if isinstance(value, str) and not (len(value) == 10 and value[4] == value[7] == "-"):
-        raise ValueError("write the day as YYYY-MM-DD")
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_iso), Path(alias="date", examples=["2026-09-14"])]
+Day = Annotated[school_day.Day, Path(alias="date", examples=["2026-09-14"])]
 
 
 def check_day(day: date) -> None:

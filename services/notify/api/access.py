@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Security
+from fastapi import Security
 
 from libs.common.auth import Bearer, Caller
 
@@ -15,6 +15,7 @@ bearer = Bearer(
         "alerts:write": "Acknowledge, act on and close the caller's own alerts.",
         "sharing:decide": "Try out who would see what of a bell.",
         "disclosures:read": "Read and verify the ledger of disclosures.",
+        "records:read": "Read all that is held and was shared about a child.",
     }
 )
 DirectoryReader = Annotated[Caller, Security(bearer, scopes=["directory:read"])]
@@ -24,4 +25,4 @@ AlertReader = Annotated[Caller, Security(bearer, scopes=["alerts:read"])]
 AlertWriter = Annotated[Caller, Security(bearer, scopes=["alerts:write"])]
 Decider = Annotated[Caller, Security(bearer, scopes=["sharing:decide"])]
 LedgerReader = Annotated[Caller, Security(bearer, scopes=["disclosures:read"])]
-Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+RecordReader = Annotated[Caller, Security(bearer, scopes=["records:read"])]

@@ -1,6 +1,6 @@
 """Alerts: the caller's own, as the caller may see them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -87,14 +87,14 @@ async def get_alerts(
         rows = [row._mapping for row in await db.execute(query.limit(limit + 1))]
     last = rows[limit - 1] if rows[limit:] else None
     more = cursor_of(last["raised_at"], last["id"]) if last else None
-    return Page(items=[_out(row) for row in rows[:limit]], next=more)
+    return Page(items=[alert_of(row) for row in rows[:limit]], next=more)
 
 
 @router.get("/alerts/{id}", summary="Read an alert", responses=documented(NotFound))
 async def get_alert(request: Request, caller: AlertReader, id: UUID) -> AlertOut:
     """Return one of the caller's own alerts; anybody else's is not found."""
     async with request.app.state.database.reading() as db:
-        return _out(await _one(db, caller, id))
+        return alert_of(await _one(db, caller, id))
 
 
 @router.post("/alerts/{id}/acknowledge", summary="Acknowledge an alert", responses=CHANGES)
@@ -142,18 +142,31 @@ async def _note(
         row = dict(await _one(db, caller, id))
         if row["status"] == "closed":
             raise Conflict("The alert is closed; nothing can be added to it.")
-        done = [past["what"] for past in row["history"]]
-        if not (status == "acknowledged" and "acknowledged" in done):
+        if not (status == "acknowledged" and _is_acknowledged(row["history"])):
             told = {"at": utc_now().isoformat(), "by": caller.subject, **entry}
             row["history"] = [*row["history"], told]
-            if row["status"] not in {"cleared", "withdrawn"} or status == "closed":
-                row["status"] = status
+            row["status"] = _status_after(row["status"], status)
             values = {name: row[name] for name in ("history", "status")}
             await db.execute(update(Alert).where(Alert.id == id).values(values))
-    return _out(row)
+    return alert_of(row)
 
 
-def _out(row: Mapping[str, Any]) -> AlertOut:
+def _is_acknowledged(history: Sequence[Mapping[str, Any]]) -> bool:
+    # Of what was done before it last rang, nothing says that it is in hand now.
+    for past in reversed(history):
+        if past["what"] in {"alert.raised", "acknowledged"}:
+            return bool(past["what"] == "acknowledged")
+    return False
+
+
+def _status_after(held: str, wanted: str) -> str:
+    if wanted == "closed" or held == "raised":
+        return wanted
+    return held if wanted == "acknowledged" or held in {"cleared", "withdrawn"} else wanted
+
+
+def alert_of(row: Mapping[str, Any]) -> AlertOut:
+    """Return an alert's row as its recipient sees it."""
     kept = {name: row[name] for name in ("id", "bell", "kind", "status", "raised_at", "history")}
     shown = {name: value for name, value in row["shown"].items() if name not in {"alert", *kept}}
     return AlertOut(**kept, **shown)

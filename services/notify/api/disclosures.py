@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from libs.common.identifiers import Upn
@@ -13,6 +13,7 @@ from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, docum
 from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import ledger, store
 from services.notify.api.access import Decider, LedgerReader
+from services.notify.api.parts import Name
 from services.notify.tables import Disclosure, StoredBell
 
 router = APIRouter(tags=["disclosures"])
@@ -48,7 +49,7 @@ class DecideIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bell: UUID
-    recipient: str | None = Field(None, max_length=64)
+    recipient: Name | None = None
 
 
 class DecisionOut(BaseModel):
@@ -111,7 +112,7 @@ async def get_disclosures(
         found = await db.execute(query.order_by(Disclosure.sequence).limit(limit + 1))
         rows: list[Any] = list(found)
     more = cursor_of(rows[limit - 1].sequence) if rows[limit:] else None
-    return Page(items=[_out(row) for row in rows[:limit]], next=more)
+    return Page(items=[disclosure_of(row) for row in rows[:limit]], next=more)
 
 
 @router.get("/disclosures/verify", summary="Prove the ledger", responses=documented(),
@@ -123,7 +124,8 @@ async def verify(request: Request, _: LedgerReader) -> Verified:
     return Verified(ok=first_bad is None, first_bad=first_bad)
 
 
-def _out(row: Any) -> DisclosureOut:
+def disclosure_of(row: Any) -> DisclosureOut:
+    """Return a link of the ledger as it is read."""
     fields = {name: row.record[name] for name in DisclosureOut.model_fields if name in row.record}
     chain = {"sequence": row.sequence, "hash": row.hash, "previous_hash": row.previous_hash}
     return DisclosureOut(**{**fields, **chain})

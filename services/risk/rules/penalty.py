@@ -40,6 +40,8 @@ class PenaltyThreshold:
 
     kind = "penalty-threshold"
     version = "1"
+    emerging = False
+    rank = 0
     title = "Ten unauthorised sessions within ten school weeks"
     source = (
         "National framework for penalty notices: Working together to improve school attendance "

@@ -50,6 +50,8 @@ class RateOfAbsence:
     possible_min: int = 20
 
     version = "1"
+    emerging = False
+    rank = 0
     source = (
         "DfE, Pupil absence statistics: methodology; Working together to improve school "
         "attendance (August 2024), chapter 6"
@@ -127,6 +129,8 @@ class SicknessReturn:
 
     kind = "sickness-return"
     version = "1"
+    emerging = False
+    rank = 0
     title = "Fifteen school days of illness this year"
     source = "SI 2024/208, regulation 13 (sickness returns to the local authority)"
     asks = (

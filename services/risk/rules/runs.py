@@ -62,6 +62,8 @@ class TenDaysUnauthorised:
 
     kind = "ten-days-unauthorised"
     version = "1"
+    emerging = False
+    rank = 0
     title = "Ten school days of continuous unauthorised absence"
     source = "SI 2024/208, regulation 13 (attendance returns to the local authority)"
     asks = (
@@ -104,6 +106,8 @@ class MissingEducation:
 
     kind = "missing-education"
     version = "1"
+    emerging = False
+    rank = 0
     title = "Not returned: the child may be missing education"
     source = "SI 2024/208, regulation 9 (deletion from the register)"
     asks = (

@@ -39,6 +39,8 @@ class UnexplainedAbsence:
 
     kind = "unexplained-absence"
     version = "1"
+    emerging = False
+    rank = 0
     title = "A child with a social worker or youth justice worker is absent without a reason"
     source = "Working together to improve school attendance (DfE, August 2024), paragraph 52"
     asks = (
@@ -116,6 +118,8 @@ class ReasonOverdue:
 
     kind = "reason-overdue"
     version = "1"
+    emerging = False
+    rank = 0
     title = "A reason for absence is overdue"
     source = "Working together to improve school attendance (DfE, August 2024), code N"
     asks = (

@@ -1,0 +1,62 @@
+"""Where a webhook may go: https, without a user name, and to public addresses alone."""
+
+import asyncio
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from services.notify.api.parts import wrong
+
+LOOKUP_S = 3.0
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+async def check(url: str, *, private_too: bool) -> None:
+    """Refuse an address that no webhook may go to.
+
+    Raises:
+        InvalidRequest: with the reason.
+    """
+    parts = _parts(url)
+    if parts is None:
+        raise wrong(["body", "url"], "an http or https address without a user name")
+    if not private_too and parts.scheme != "https":
+        raise wrong(["body", "url"], "an https address: what is sent names children")
+    # A first look, for a clear answer; the guard at every connection is what protects.
+    if not private_too and not await _is_public(parts.hostname or ""):
+        raise wrong(["body", "url"], "a private address: webhooks go to public ones alone")
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        # The port is read last: it is that which may be none.
+        fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return None if not fine or "@" in parts.netloc or any(c <= " " for c in url) else parts
+
+
+async def _is_public(host: str) -> bool:
+    if host.rstrip(".").rpartition(".")[2] == "localhost":
+        return False
+    try:
+        async with asyncio.timeout(LOOKUP_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return True  # not known now: the guard sees to it when it is
+    return all(_is_global(str(info[4][0])) for info in found)
+
+
+def _is_global(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return all(one.is_global and not one.is_multicast for one in (ip, _inner(ip)))
+
+
+def _inner(ip: Address) -> Address:
+    # An IPv6 address that stands for an IPv4 one leads wherever that does.
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in NAT64:
+        return ipaddress.IPv4Address(ip.packed[-4:])
+    return ip.ipv4_mapped or ip.sixtofour or ip

@@ -1,0 +1,93 @@
+"""A child's record: all that notify holds, and what it has shared (subject access)."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.identifiers import Upn
+from libs.common.problems import documented
+from services.notify import store
+from services.notify.api.access import RecordReader
+from services.notify.api.alerts import AlertOut, alert_of
+from services.notify.api.directory import InvolvementBody
+from services.notify.api.disclosures import DisclosureOut, disclosure_of
+from services.notify.api.endpoints import DeliveryOut, delivery_of
+from services.notify.tables import Alert, Child, Delivery, Disclosure, StoredBell
+
+router = APIRouter(tags=["records"])
+
+
+class RollEntry(BaseModel):
+    """What a school's roll says of the child."""
+
+    urn: str
+    pupil: dict[str, Any]
+
+
+class HeldAlert(BaseModel):
+    """An alert, and whose it is."""
+
+    recipient: str
+    alert: AlertOut
+
+
+class HeldDelivery(BaseModel):
+    """A message about the child, where it went, and what it said."""
+
+    delivery: DeliveryOut
+    endpoint: UUID
+    body: dict[str, Any]
+
+
+class Record(BaseModel):
+    """All that is held about a child."""
+
+    upn: str
+    rolls: list[RollEntry]
+    involvements: list[InvolvementBody]
+    bells: list[dict[str, Any]] = Field(description="As `GET /risk/v1/bells` has them.")
+    alerts: list[HeldAlert]
+    disclosures: list[DisclosureOut]
+    deliveries: list[HeldDelivery]
+
+
+@router.get("/children/{upn}/record", summary="Read all that is held about a child",
+            responses=documented())  # fmt: skip
+async def get_record(request: Request, _: RecordReader, upn: Annotated[Upn, Path()]) -> Record:
+    """Return what is held and what was shared about a child, e.g. for a subject access request.
+
+    Empty lists say that nothing is held.
+    """
+    async with request.app.state.database.reading() as db:
+        involvements = (await store.involvements_of(db, upn))[1]
+        rolls = await _rows(db, Child, upn, Child.urn)
+        bells = await _rows(db, StoredBell, upn, StoredBell.id)
+        alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
+        disclosures = await _rows(db, Disclosure, upn, Disclosure.sequence)
+        deliveries = await _rows(db, Delivery, upn, Delivery.number)
+    return Record(
+        upn=upn,
+        rolls=[RollEntry(urn=row.urn, pupil=row.pupil) for row in rolls],
+        involvements=[InvolvementBody.model_validate(one) for one in involvements],
+        bells=[row.bell for row in bells],
+        alerts=[HeldAlert(recipient=r.recipient, alert=alert_of(dict(r._mapping))) for r in alerts],
+        disclosures=[disclosure_of(row) for row in disclosures],
+        deliveries=[_held(row) for row in deliveries],
+    )
+
+
+async def _rows(db: AsyncConnection, table: Any, upn: str, *order: Any) -> Sequence[Row[Any]]:
+    return (
+        await db.execute(select(table.__table__).where(table.upn == upn).order_by(*order))
+    ).all()
+
+
+def _held(row: Row[Any]) -> HeldDelivery:
+    message = delivery_of(dict(row._mapping))
+    return HeldDelivery(delivery=message, endpoint=row.endpoint, body=json.loads(row.body))

@@ -1,0 +1,96 @@
+"""Much illness: another conversation, another route."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from libs.common.codes import mask_of
+from services.risk.fold import (
+    NOTHING,
+    Bools,
+    Column,
+    Finding,
+    Ints,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
+from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.rates import year_anchor
+
+MEDICAL = mask_of("IM")
+
+
+class Illness(NamedTuple):
+    """Each of shape (P,)."""
+
+    rings: Bools
+    times: Ints
+    rung: Signals
+
+
+@dataclass(frozen=True)
+class HealthAbsence:
+    """Pupils with much illness or many appointments lately, and little other absence.
+
+    Days of illness are added up, each fading by 3 % a school day: a sum of eight is nearly two
+    weeks without a break, or a day in four for a term.
+
+    Source:
+        Supporting pupils at school with medical conditions (DfE, 2015); Arranging education for
+        children who cannot attend school because of health needs (DfE, 2023). Figures are ours.
+    """
+
+    days_min: float = 8.0
+    days_clear: float = 4.0
+
+    kind = "health-absence"
+    version = "1"
+    emerging = False
+    rank = 0
+    title = "Much illness lately"
+    source = (
+        "Arranging education for children who cannot attend school because of health needs (DfE, "
+        "December 2023); Supporting pupils at school with medical conditions (DfE, 2015)"
+    )
+    asks = (
+        "The school asks how it can help with health and with learning meanwhile: a health plan, "
+        "the school nurse, work sent home. It does not mean that the illness is doubted."
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Faded days of illness at which it rings, and below which it clears."""
+        return asdict(self)
+
+    def start(self, pupils: int) -> Illness:
+        """Return nobody ill."""
+        return Illness(np.zeros(pupils, np.bool_), np.zeros(pupils, np.int32), NOTHING)
+
+    def step(self, state: Illness, column: Column) -> tuple[Illness, Signals]:
+        """Ring for medical absence from `days_min` on; clear below `days_clear`."""
+        day = column.day
+        if day is None:
+            return state, state.rung
+        begins = (day.illness >= self.days_min) & day.medical & ~state.rings
+        rings = (state.rings & (day.illness >= self.days_clear)) | begins
+        times = (state.times + begins).astype(np.int32)
+        anchors = (year_anchor(column.academic_year) + times).astype(np.int32)
+        rung = signals(rings, anchors, Severity.notice)
+        return Illness(rings, times, rung), rung
+
+    def explain(self, record: PupilRecord, anchor: int) -> Finding:
+        """Tell the illness of the last term."""
+        chosen = MEDICAL[record.codes] & recent_marks(record, 60)
+        days = int(chosen.sum()) / 2
+        text = (
+            f"Ill or at appointments (codes I and M) for {days:g} of the last 60 school days, with "
+            "little other absence. This clears when illness has become rare again."
+        )
+        return Finding(text, {"days": days, "sessions": sessions(record, chosen)})
+
+
+RULES = (HealthAbsence(),)

@@ -1,0 +1,151 @@
+"""What only PostgreSQL can get wrong: two at once, where SQLite makes one wait for the other."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from libs.common.settings import ServiceSettings
+from services.notify import ledger
+from services.notify.sender import Sender
+from tests.conftest import until
+from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+async def house(settings: ServiceSettings) -> AsyncIterator[House]:
+    server, name = os.environ["FIRSTBELL_TEST_POSTGRES"], f"test_{uuid4().hex}"
+    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as db:
+        await db.execute(text(f"CREATE DATABASE {name}"))
+        own = f"{server.rpartition('/')[0]}/{name}"
+        try:
+            async with running(settings.model_copy(update={"database_url": own})) as house:
+                await house.settle()
+                yield house
+        finally:
+            await db.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await engine.dispose()
+
+
+async def rows(house: House, query: str) -> list[Any]:
+    async with house.app.state.database.reading() as db:
+        return list((await db.execute(text(query))).all())
+
+
+async def test_involvements_set_at_once_are_told_each_under_its_own_revision(
+    house: House,
+) -> None:
+    footings = ["child_in_need", "looked_after", "early_help", "none"] * 3
+
+    await asyncio.gather(*(house.involve(works(footing=f), upn=BEN) for f in footings))
+
+    told = await rows(
+        house, f"SELECT event_id, headers FROM outbox WHERE key = '{BEN}' ORDER BY id"
+    )
+    ((revision,),) = await rows(house, f"SELECT revision FROM involvements WHERE upn = '{BEN}'")
+    assert len({row.event_id for row in told}) == len(told) == revision
+
+
+async def acknowledge(house: House, alert: dict[str, Any]) -> None:
+    path = f"/v1/alerts/{alert['id']}/acknowledge"
+    answer = await house.client.post(path, headers=house.of("sam"))
+    assert answer.status_code == 200
+
+
+async def escalate(house: House) -> None:
+    async with house.app.state.database.transaction() as db:
+        await house.app.state.notifier.handle(db, [bell("escalated", 2)])
+
+
+async def told_in_the_end(house: House) -> set[str]:
+    (alert,) = await house.alerts_of("sam")
+    return {entry["what"] for entry in alert["history"]}
+
+
+async def waiting(house: House, count: int) -> bool:
+    return len(await rows(house, "SELECT 1 FROM pg_locks WHERE NOT granted")) >= count
+
+
+async def test_an_acknowledgement_waits_for_the_bell_that_is_being_taken(house: House) -> None:
+    await house.tell(bell())
+    (alert,) = await house.alerts_of("sam")
+
+    async with house.app.state.database.transaction() as db:
+        await house.app.state.notifier.handle(db, [bell("escalated", 2)])
+        meanwhile = asyncio.create_task(acknowledge(house, alert))
+        await until(lambda: waiting(house, 1))
+    await meanwhile
+
+    assert await told_in_the_end(house) >= {"alert.escalated", "acknowledged"}
+
+
+async def test_an_acknowledgement_is_kept_while_a_bell_is_being_taken(house: House) -> None:
+    await house.tell(bell())
+    (alert,) = await house.alerts_of("sam")
+
+    async with house.app.state.database.transaction() as db:
+        await db.execute(text("LOCK TABLE bell IN EXCLUSIVE MODE"))  # the bell is halfway taken
+        taking = asyncio.create_task(escalate(house))
+        await until(lambda: waiting(house, 1))
+        noting = asyncio.create_task(acknowledge(house, alert))
+        await asyncio.wait([noting], timeout=0.5)
+    await asyncio.gather(taking, noting)
+
+    assert await told_in_the_end(house) >= {"alert.escalated", "acknowledged"}
+
+
+async def test_disclosures_added_at_once_are_one_chain(house: House) -> None:
+    database = house.app.state.database
+
+    async def add() -> None:
+        record = {"id": str(uuid4()), "upn": ADA, "decision": "shared"}
+        async with database.transaction() as db:
+            await ledger.append(db, [record, {**record, "id": str(uuid4())}])
+
+    await asyncio.gather(*(add() for _ in range(8)))
+
+    assert await house.get("/v1/disclosures/verify") == {"ok": True}
+    assert len(await rows(house, "SELECT 1 FROM disclosure")) == 16
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "SET record = replace(record::text, 'shared', 'withheld')::json WHERE sequence = 2",
+        "SET record = '{}' WHERE sequence = 2",
+        "SET id = gen_random_uuid() WHERE sequence = 2",
+        "SET upn = NULL WHERE sequence = 2",
+    ],
+)
+async def test_a_changed_record_is_named(house: House, change: str) -> None:
+    await house.tell(bell())
+    assert await house.get("/v1/disclosures/verify") == {"ok": True}
+
+    await house.execute(f"UPDATE disclosure {change}")
+
+    assert await house.get("/v1/disclosures/verify") == {"ok": False, "first_bad": 2}
+
+
+async def test_two_senders_send_each_message_once(house: House) -> None:
+    state = house.app.state
+    second = asyncio.create_task(Sender(state.settings, state.database, state.vault).run(0.02))
+    with CaseSystem() as system:
+        endpoint = await house.endpoint(system.url())
+        await house.tell(*[bell(number=number) for number in range(1, 31)])
+
+        async def all_sent() -> bool:
+            return all(one["state"] == "delivered" for one in await house.deliveries(endpoint))
+
+        await until(all_sent)
+        second.cancel()
+        got = [one.headers["webhook-id"] for one in system.got]
+
+    assert len(got) == len(set(got)) == 30

@@ -1,0 +1,90 @@
+"""Each service holds to its own OpenAPI document, whatever a client may send (schemathesis)."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from libs.common import migrations
+from libs.common.auth import Issuer
+from libs.common.settings import ServiceSettings
+from services.up import SERVICES
+from tests.unit import databases
+
+CONFIG = str(Path(__file__).with_name("schemathesis.toml"))
+ST = str(Path(sys.executable).with_name("st"))
+EFFORT = [
+    *("--phases", "examples,coverage,fuzzing,stateful"),
+    *("--max-examples", "10", "--seed", "7", "--generation-deterministic"),
+    # Check letters, cursors and days that have been are more than a schema can say.
+    *("--exclude-checks", "positive_data_acceptance", "--suppress-health-check", "all"),
+    *("--request-timeout", "10", "--continue-on-failure", "--no-color", "--warnings", "off"),
+]
+"""The same few inputs each time, and every edge that the document itself names."""
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """Serve an app on a socket, and give its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the app did not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(params=databases.BOTH)
+async def guarded(
+    request: pytest.FixtureRequest, settings: ServiceSettings
+) -> AsyncIterator[ServiceSettings]:
+    """Settings as in a cluster: webhooks to public addresses alone."""
+    async with databases.empty(request.param, settings.data_dir) as url:
+        yield settings.model_copy(update={"database_url": url, "allow_private_endpoints": False})
+
+
+@pytest.fixture(params=list(SERVICES))
+async def service(request: pytest.FixtureRequest, guarded: ServiceSettings) -> FastAPI:
+    await migrations.upgrade(request.param, guarded.database_url)
+    return SERVICES[request.param](guarded)
+
+
+def schemathesis(app: FastAPI, folder: Path, *more: str) -> str:
+    """Try the running app; return what was found against it, or nothing."""
+    with listening(app) as address:
+        command = [ST, "--config-file", CONFIG, "run", f"{address}/openapi.json", *EFFORT, *more]
+        env = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.service.openapi_hooks"}
+        env["PYTHONPATH"] = str(Path.cwd())
+        tried = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    return "" if tried.returncode == 0 else tried.stdout + tried.stderr
+
+
+def test_with_a_token_for_everything(
+    service: FastAPI, settings: ServiceSettings, tmp_path: Path
+) -> None:
+    issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
+    token = issuer.token("admin", timedelta(hours=1), scope="admin")
+
+    found = schemathesis(service, tmp_path, "--header", f"Authorization: Bearer {token}")
+
+    assert not found, found
+
+
+def test_without_a_token(service: FastAPI, tmp_path: Path) -> None:
+    found = schemathesis(service, tmp_path, "--phases", "coverage")
+
+    assert not found, found
