@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -27,8 +28,8 @@ from libs.simulator import Authority, School, simulate
 from services.up import embedded
 
 SCHOOL_DAYS_MIN = 40
-QUIET_S = 5.0
-"""The demo is over when every register is evaluated and nothing has moved for this long."""
+QUIET_S = 3.0
+"""The demo is over when no event waits and no webhook has come for this long."""
 
 
 class Inbox:
@@ -85,9 +86,9 @@ def run(schools: int, seed: int, console: Console, *, stay: bool) -> None:
             authority, last = _authority(schools, seed)
             with console.status("Setting up schools, pupils and the people who work with them"):
                 _set_up(client, authority, inbox)
-            pushed, receipts = _push(client, authority, last, console)
+            pushed = _push(client, authority, last, console)
             with console.status("Waiting for the last bells and webhooks"):
-                _settle(client, inbox, receipts)
+                _settle(client, inbox)
             _sum_up(client, inbox, pushed, console)
             if stay:
                 _stay(data, client, console)
@@ -176,13 +177,10 @@ def _set_up(client: httpx.Client, authority: Authority, inbox: Inbox) -> None:
         _put(client, f"{notify}/children/{upn}/involvements", {"involvements": rows})
 
 
-def _push(
-    client: httpx.Client, authority: Authority, last: date, console: Console
-) -> tuple[Counter[str], list[str]]:
+def _push(client: httpx.Client, authority: Authority, last: date, console: Console) -> Counter[str]:
     first = last - timedelta(days=200)
     columns = (TextColumn("Registers"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     total: Counter[str] = Counter()
-    receipts: list[str] = []
     with Progress(*columns, console=console) as progress:
         lines = [
             _line(school, register)
@@ -200,13 +198,12 @@ def _push(
             )
             for receipt in map(json.loads, answer.text.splitlines()):
                 total["registers"] += 1
-                receipts = [*receipts[-9:], receipt.get("receipt", "")]
                 total["marks"] += receipt.get("accepted", 0)
                 total["corrected"] += receipt.get("corrected", 0)
                 total["rejected"] += len(receipt.get("rejected", ()))
                 total["problems"] += "status" in receipt
             progress.advance(task, len(part))
-    return total, receipts
+    return total
 
 
 def _line(school: School, register: Any) -> tuple[tuple[date, date, str], bytes]:
@@ -222,18 +219,26 @@ def _line(school: School, register: Any) -> tuple[tuple[date, date, str], bytes]
     return when, json.dumps(body).encode() + b"\n"
 
 
-def _settle(client: httpx.Client, inbox: Inbox, receipts: list[str]) -> None:
-    """Wait until risk has taken the last registers, and nothing has moved for a while."""
-    seen, since, end = (-1, -1, -1), time.monotonic(), time.monotonic() + 600
+def _settle(client: httpx.Client, inbox: Inbox) -> None:
+    """Wait until no event waits anywhere, and no webhook has come for a while."""
+    seen, since, end = -1, time.monotonic(), time.monotonic() + 900
     while time.monotonic() < end:
-        stages = {client.get(f"/ingest/v1/receipts/{one}").json()["stage"] for one in receipts}
-        decided = len(_all(client, "/notify/v1/disclosures"))
-        now = (len(_all(client, "/risk/v1/bells")), decided, len(inbox.bodies))
-        if now != seen or stages != {"evaluated"}:
-            seen, since = now, time.monotonic()
+        if _waiting(client) or len(inbox.bodies) != seen:
+            seen, since = len(inbox.bodies), time.monotonic()
         elif time.monotonic() - since > QUIET_S:
             return
         time.sleep(0.5)
+
+
+def _waiting(client: httpx.Client) -> float:
+    """Return how many events wait in outboxes and before consumers, as the metrics tell."""
+    told = "".join(client.get(f"/{name}/metrics").text for name in ("ingest", "risk", "notify"))
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(told)
+        if family.name in {"firstbell_outbox_waiting_events", "firstbell_consumer_lag_records"}
+        for sample in family.samples
+    )
 
 
 def _all(client: httpx.Client, path: str) -> list[dict[str, Any]]:

@@ -76,3 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker(name) and variable not in os.environ:
                 reason = f"{variable} is not set: scripts/{name}-start starts one"
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where nothing may be left out: in continuous integration."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and "FIRSTBELL_TEST_EVERYTHING" in os.environ:
+        skipped = reporter.stats.get("skipped", ())
+        if skipped:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
