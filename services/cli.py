@@ -24,6 +24,7 @@ from libs.common.logs import configure
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services import demo as showing
+from services import simulate as simulating
 from services import up as house
 
 app = typer.Typer(no_args_is_help=True, help="Early warning for school attendance.")
@@ -98,6 +99,26 @@ def demo(
     """Start a stack, push a term of made-up registers, and show who was told what, and why."""
     stay = sys.stdout.isatty() and not os.environ.get("CI")
     showing.run(schools, seed, Console(), stay=stay)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    academic_year: Annotated[int, typer.Option(min=2024, max=2100)] = 2025,
+    schools: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    la: Annotated[str, typer.Option(help="The authority's three digits.")] = "330",
+) -> None:
+    """Write a made-up authority's year: registers, rolls, calendars, involvements and the truth.
+
+    In OUT: registers.ndjson in order of sending, URN/roll.json and URN/calendar.json for each
+    school, involvements.json by UPN, and truth.json, the patterns that were put in. Push a past
+    year without telling anybody:
+
+    curl -H "Authorization: Bearer $T" -H "Content-Type: application/x-ndjson" -T
+    OUT/registers.ndjson -X POST "http://127.0.0.1:8000/ingest/v1/registers?mode=backfill"
+    """
+    simulating.write(seed, academic_year, (la, schools), out)
 
 
 @token_app.command("school")

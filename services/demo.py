@@ -24,7 +24,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from libs.common.auth import ADMIN, Issuer
 from libs.common.school_day import academic_year_of, london_day, utc_now
-from libs.simulator import Authority, School, simulate
+from libs.simulator import Authority, simulate
+from services.simulate import lines_of
 from services.up import embedded
 
 SCHOOL_DAYS_MIN = 40
@@ -182,18 +183,13 @@ def _push(client: httpx.Client, authority: Authority, last: date, console: Conso
     columns = (TextColumn("Registers"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     total: Counter[str] = Counter()
     with Progress(*columns, console=console) as progress:
-        lines = [
-            _line(school, register)
-            for school in authority.schools
-            for register in school.registers(first, last)
-        ]
-        lines.sort(key=lambda line: line[0])
+        lines = list(lines_of(iter(authority.schools), first, last))
         task = progress.add_task("", total=len(lines))
         for start in range(0, len(lines), 200):
             part = lines[start : start + 200]
             answer = client.post(
                 "/ingest/v1/registers",
-                content=b"".join(body for _, body in part),
+                content=b"".join(part),
                 headers={"content-type": "application/x-ndjson"},
             )
             for receipt in map(json.loads, answer.text.splitlines()):
@@ -204,19 +200,6 @@ def _push(client: httpx.Client, authority: Authority, last: date, console: Conso
                 total["problems"] += "status" in receipt
             progress.advance(task, len(part))
     return total
-
-
-def _line(school: School, register: Any) -> tuple[tuple[date, date, str], bytes]:
-    body: dict[str, Any] = {
-        "urn": school.urn,
-        "date": register.day.isoformat(),
-        "session": register.session,
-        "marks": register.marks,
-    }
-    if register.group is not None:
-        body["group"] = register.group
-    when = (register.sent_on, register.day, register.session)
-    return when, json.dumps(body).encode() + b"\n"
 
 
 def _settle(client: httpx.Client, inbox: Inbox) -> None:
