@@ -82,7 +82,7 @@ class EmbeddedEventLog:
         """Append in one transaction."""
         try:
             async with self._database.transaction() as db:
-                places = [(0, await _append(db, message)) for message in messages]
+                places = [(0, offset) for offset in await _append(db, messages)]
         except OperationalError as error:
             raise LogUnavailable(str(error.orig)) from error
         self._doorbell.ring()
@@ -142,15 +142,18 @@ class EmbeddedEventLog:
             await upsert(db, LogPosition, rows)
 
 
-async def _append(db: AsyncConnection, message: Message) -> int:
-    row = {
-        "topic": message.topic,
-        "key": message.key,
-        "headers": json.dumps(dict(message.headers)),
-        "value": message.value,
-    }
-    offset = await db.scalar(insert(LogRecord).values(row).returning(LogRecord.offset))
-    return int(offset or 0)
+async def _append(db: AsyncConnection, messages: Sequence[Message]) -> list[int]:
+    rows = [
+        {
+            "topic": message.topic,
+            "key": message.key,
+            "headers": json.dumps(dict(message.headers)),
+            "value": message.value,
+        }
+        for message in messages
+    ]
+    statement = insert(LogRecord).returning(LogRecord.offset, sort_by_parameter_order=True)
+    return list(await db.scalars(statement, rows)) if rows else []
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

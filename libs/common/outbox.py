@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,9 +13,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Table,
+    bindparam,
     delete,
     func,
     insert,
+    inspect,
     select,
     text,
     update,
@@ -145,9 +148,11 @@ class Relay:
     async def _mark(self, ids: list[int], places: list[tuple[int, int]]) -> None:
         now = utc_now()
         async with self._database.transaction() as db:
-            for row_id, (partition, offset) in zip(ids, places, strict=True):
-                values = {"published_at": now, "partition": partition, "offset": offset}
-                await db.execute(update(OutboxEvent).where(OutboxEvent.id == row_id).values(values))
+            rows = [
+                {"row_id": row_id, "published_at": now, "partition": partition, "offset": offset}
+                for row_id, (partition, offset) in zip(ids, places, strict=True)
+            ]
+            await db.execute(_MARKED, rows)
             await db.execute(delete(OutboxEvent).where(OutboxEvent.published_at < now - KEPT))
 
     @asynccontextmanager
@@ -163,6 +168,12 @@ class Relay:
             yield
 
 
+_TABLE = inspect(OutboxEvent).local_table
+_MARKED = (
+    update(cast("Table", _TABLE))
+    .where(_TABLE.c.id == bindparam("row_id"))
+    .values({name: bindparam(name) for name in ("published_at", "partition", "offset")})
+)
 _UNPUBLISHED = (
     select(
         OutboxEvent.id, OutboxEvent.topic, OutboxEvent.key, OutboxEvent.value, OutboxEvent.headers
