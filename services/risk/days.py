@@ -41,6 +41,9 @@ USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
 SCHOOL_PRIOR = 3.2
 """Absences that are added to both sides of a day's comparison: a small school says little."""
+ZERO, TWO = np.float32(0), np.float32(2)
+KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = np.float32(0.15), np.float32(0.11), np.float32(0.8)
+"""From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
 FADING = np.float32(0.97)
 HALF = np.float32(0.5)
 MEDICAL_DAYS, MEDICAL_OTHER_MAX = 5.5, 0.25
@@ -73,8 +76,11 @@ class Day(NamedTuple):
     """In school in the morning, late or not, shape (P,)."""
     unusual: float
     """How many times as much absence began in the school as usually does on this weekday."""
-    used_to: Floats
-    """Share of the pupil's days with absence, without the last `SETTLED_DAYS`, shape (P,)."""
+    known: Floats
+    """How much more than of others is needed to say that this pupil has changed, shape (P,).
+
+    1 for most. A child who has missed a seventh or more of the year's days, the last three weeks
+    left out, is known to the school: only a marked change is news."""
     illness: Floats
     """Days of illness and appointments, fading by 3 % on each day that counts, shape (P,)."""
     medical: Bools
@@ -169,7 +175,7 @@ def _complete(diary: Diary) -> tuple[Diary, Day | None]:
     day = Day(
         weekday=(diary.day - 1) % 7, absent=absent, begins=begins, free=free,
         goes_on=counted & diary.away, hard=hard, left=left, could_leave=came & (absent_pm | stayed),
-        late=LATE[am], came=came, unusual=school.unusual, used_to=_used_to(after),
+        late=LATE[am], came=came, unusual=school.unusual, known=_known(_used_to(after)),
         illness=after.illness, medical=medical, recent=after.hard_history,
     )  # fmt: skip
     return after, day
@@ -177,6 +183,11 @@ def _complete(diary: Diary) -> tuple[Diary, Day | None]:
 
 def _faded(total: Floats, am: Bools, pm: Bools) -> Floats:
     return np.asarray(total * FADING + HALF * am + HALF * pm, np.float32)
+
+
+def _known(used_to: Floats) -> Floats:
+    more = np.clip((used_to - KNOWN_FROM) / KNOWN_SPAN, ZERO, TWO)
+    return np.asarray(more * KNOWN_WEIGHT + np.float32(1))
 
 
 def _used_to(diary: Diary) -> Floats:

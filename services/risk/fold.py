@@ -224,8 +224,9 @@ def column_of(codes: Codes, **when: Any) -> Column:
 
 
 def _same(before: Signals, after: Signals) -> bool:
-    return (
-        np.array_equal(before.pupils, after.pupils)
-        and np.array_equal(before.anchors, after.anchors)
-        and np.array_equal(before.severities, after.severities)
+    # Bytes compare many times quicker than arrays as short as these.
+    return before is after or (
+        before.pupils.tobytes() == after.pupils.tobytes()
+        and before.anchors.tobytes() == after.anchors.tobytes()
+        and before.severities.tobytes() == after.severities.tobytes()
     )

@@ -20,6 +20,7 @@ EMERGING = {
     "health-absence",
     "lateness",
     "leaves-after-registration",
+    "likely-persistent",
     "sudden-change",
     "weekday-pattern",
 }

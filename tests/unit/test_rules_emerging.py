@@ -5,7 +5,8 @@ import pytest
 
 from services.risk.catalogue import RULES
 from services.risk.fold import Progress
-from tests.unit.books import Marks, fold
+from services.risk.rules.likely_persistent import LikelyPersistent
+from tests.unit.books import Marks, finding, fold
 
 EMERGING = [rule for rule in RULES if rule.emerging]
 KINDS = [rule.kind for rule in RULES]
@@ -154,3 +155,24 @@ def test_a_story_ends_after_steady_weeks_and_a_new_one_is_a_new_bell() -> None:
     again = [(day, "OO") for day in (60, 62, 64, 66, 67, 69)]
 
     assert kinds_of(school(pupil(*first, *again))) == ["sudden-change", "sudden-change"]
+
+
+def test_a_year_that_will_end_above_ten_percent_is_foretold_while_below_it() -> None:
+    rule = LikelyPersistent(chance_min=0.6)
+    away = [(day, "II") for day in range(60, 80, 3)]
+    marks = school(pupil(*away))
+
+    seen = fold([rule], marks)
+    (first,) = [n for n, p in enumerate(seen) if 0 in p.ringing[0].pupils][:1]
+
+    missed = 2 * sum(1 for day, _ in away if day <= first // 2)
+    assert missed / (first + 1) < 0.1
+    assert {p for p, _ in seen[-1].episodes[0]} == {0}
+
+
+def test_the_forecast_gives_its_interval_and_chance() -> None:
+    rule = LikelyPersistent(chance_min=0.6)
+    told = finding(rule, school(pupil(*[(day, "II") for day in range(60, 80, 3)])))
+
+    assert "the year ends at" in told.explanation
+    assert 0.5 < told.evidence["chance"] <= 1

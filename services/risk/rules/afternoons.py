@@ -18,7 +18,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, added, bar, event_gains, own_rate
+from services.risk.rules.cusum import Floats, above, added, event_gains, own_rate
 from services.risk.rules.evidence import in_words, recent_marks, sessions
 
 SCHOOL_PRIOR = 2.0
@@ -86,7 +86,7 @@ class LeavesAfterRegistration:
         after = np.minimum(before * np.float32(1.5) + np.float32(self.rise), np.float32(0.9))
         gains = event_gains(day.left, day.could_leave, before, after)
         evidence = added(state.evidence, gains, int(1300 * self.needed))
-        rung = signals(evidence >= bar(day.used_to, self.needed), 0, Severity.notice)
+        rung = signals(above(evidence, day.known, self.needed), 0, Severity.notice)
         usual = state.usual + USUAL_WEIGHT * (min(rate, 0.02) - state.usual)
         counts = (state.left + day.left, state.could + day.could_leave)
         return Leaving(*counts, evidence, usual, rung), rung

@@ -19,8 +19,6 @@ Floats = NDArray[np.float32]
 UNIT = np.float32(1000)
 SURE = np.float32(0.8)
 """No chance is taken for greater than this."""
-KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = 0.15, 0.11, 0.8
-"""From this share of days with absence the bar rises, by so much of itself for each span more."""
 
 
 def own_rate(seen: Floats, of: Floats, prior: tuple[float, float], unusual: float) -> Floats:
@@ -34,7 +32,7 @@ def thousandths(ratio: Floats) -> Ints:
     return cast("Ints", np.rint(np.log(ratio) * UNIT).astype(np.int32))
 
 
-def added(total: Ints, gains: Ints | int, highest: int) -> Ints:
+def added(total: Ints, gains: Ints, highest: Ints | int) -> Ints:
     """Add, and keep between nothing and `highest`, so that a sum fades when the change is over."""
     return cast("Ints", np.clip(total + gains, 0, highest).astype(np.int32))
 
@@ -46,11 +44,6 @@ def event_gains(happened: Bools, could: Bools, before: Floats, after: Floats) ->
     return cast("Ints", np.where(could, thousandths(ratio), 0).astype(np.int32))
 
 
-def bar(used_to: Floats, needed: float) -> Ints:
-    """Return the sum at which a pupil rings, in thousandths: higher for who is often away already.
-
-    A child who has missed a seventh or more of the year is known to the school; only a marked
-    change is news.
-    """
-    more = np.clip((used_to - np.float32(KNOWN_FROM)) / np.float32(KNOWN_SPAN), 0, 2)
-    return np.asarray((needed + needed * KNOWN_WEIGHT * more) * UNIT).astype(np.int32)
+def above(evidence: Ints, known: Floats, needed: float) -> Bools:
+    """Whether the evidence reaches what is needed: more for who is known to be away often."""
+    return np.asarray(evidence >= known * np.float32(needed) * UNIT)

@@ -17,7 +17,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, added, bar, event_gains, own_rate
+from services.risk.rules.cusum import Floats, above, added, event_gains, own_rate
 from services.risk.rules.evidence import recent_marks, sessions
 
 SCHOOL_PRIOR = 2.0
@@ -87,7 +87,7 @@ class Lateness:
         after = np.minimum(before * np.float32(1.4) + np.float32(self.rise), np.float32(0.95))
         gains = event_gains(day.late, day.came, before, after)
         evidence = added(state.evidence, gains, int(1300 * self.needed))
-        rung = signals(evidence >= bar(day.used_to, self.needed), 0, Severity.notice)
+        rung = signals(above(evidence, day.known, self.needed), 0, Severity.notice)
         usual = state.usual + USUAL_WEIGHT * (min(rate, 0.1) - state.usual)
         return Arrivals(state.late + day.late, state.came + day.came, evidence, usual, rung), rung
 

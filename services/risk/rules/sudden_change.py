@@ -17,11 +17,16 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, added, bar, own_rate, thousandths
+from services.risk.rules.cusum import Floats, added, own_rate, thousandths
 from services.risk.rules.evidence import change_in_words
 
 FIRST_WEEKS = 15
 """School days in which the bar is higher: a new class has no habits yet."""
+
+
+ONE, MORE = np.float32(1), np.float32(1.3)
+MOST, MOST_OF_BOTH = np.float32(0.6), np.float32(0.9)
+"""After a change an absence is a little likelier in any case, and never surer than this."""
 
 
 class Change(NamedTuple):
@@ -33,20 +38,10 @@ class Change(NamedTuple):
     """Illnesses, appointments and unexplained absences that began so far."""
     free: Floats
     """Days on which one could have begun."""
-    slow: Ints
-    """Evidence for a slight, lasting rise, in thousandths."""
-    fast: Ints
-    """Evidence for a steep rise."""
+    evidence: Ints
+    """For a slight, lasting rise and for a steep one, in thousandths, shape (2, P)."""
     days: int
     rung: Signals
-
-
-class Rise(NamedTuple):
-    """A change to be looked for: how much likelier each kind of absence begins on a day."""
-
-    hard: float
-    soft: float
-    needed: float
 
 
 @dataclass(frozen=True)
@@ -97,35 +92,30 @@ class SuddenChange:
 
     def start(self, pupils: int) -> Change:
         """Return no history and no evidence."""
-        none, zero = np.zeros(pupils, np.float32), np.zeros(pupils, np.int32)
-        return Change(none, none, none, zero, zero, 0, NOTHING)
+        none = np.zeros(pupils, np.float32)
+        return Change(none, none, none, np.zeros((2, pupils), np.int32), 0, NOTHING)
 
     def step(self, state: Change, column: Column) -> tuple[Change, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
         day = column.day
         if day is None:
             return state, state.rung
+        day = day._replace(hard=day.hard & ~day.left)  # that is another rule's
         prior = self.prior_days
         hard = own_rate(state.hard, state.free, (self.prior_hard, prior), day.unusual)
         soft = own_rate(state.soft, state.free, (self.prior_soft, prior), day.unusual)
-        day = day._replace(hard=day.hard & ~day.left)  # that is another rule's
-        going = self._going_on(day)
-        slow = Rise(self.slow_hard, self.slow_soft, self.slow_needed)
-        fast = Rise(self.fast_hard, self.fast_soft, self.fast_needed)
-        sums = [
-            added(total, _gains(day, hard, soft, rise) + going, int(1300 * rise.needed))
-            for total, rise in ((state.slow, slow), (state.fast, fast))
-        ]
+        gains = self._begins(day, hard, soft) + self._goes_on(day)
+        needed = np.array([[self.slow_needed], [self.fast_needed]], np.float32)
+        most = (needed * np.float32(1300)).astype(np.int32)
+        evidence = added(state.evidence, gains, most)
         early = max(0.0, 1 - state.days / FIRST_WEEKS) * self.first_weeks_more
-        bars = (bar(day.used_to, rise.needed * (1 + early)) for rise in (slow, fast))
-        above = [total >= needed for total, needed in zip(sums, bars, strict=True)]
-        rung = signals((above[0] | above[1]) & ~day.medical, 0, Severity.notice)
+        bars = needed * np.float32(1000 * (1 + early)) * day.known
+        rung = signals((evidence >= bars).any(axis=0) & ~day.medical, 0, Severity.notice)
         after = Change(
             state.hard + (day.begins & day.hard),
             state.soft + (day.begins & ~day.hard),
             state.free + day.free,
-            sums[0],
-            sums[1],
+            evidence,
             state.days + 1,
             rung,
         )
@@ -135,21 +125,21 @@ class SuddenChange:
         """Tell the latest weeks beside what was before."""
         return change_in_words(record, self.title)
 
-    def _going_on(self, day: Day) -> Ints:
+    def _begins(self, day: Day, hard: Floats, soft: Floats) -> Ints:
+        rises = np.array([[self.slow_hard, self.slow_soft], [self.fast_hard, self.fast_soft]])
+        rise = rises.astype(np.float32)
+        hard_after = np.minimum(hard * MORE + rise[:, :1], MOST)
+        soft_after = np.minimum(soft * MORE + rise[:, 1:], MOST)
+        neither = (ONE - np.minimum(hard_after + soft_after, MOST_OF_BOTH)) / (
+            ONE - np.minimum(hard + soft, MOST_OF_BOTH)
+        )
+        began = np.where(day.hard, hard_after / hard, soft_after / soft)
+        return thousandths(np.where(day.begins, began, neither)) * day.free
+
+    def _goes_on(self, day: Day) -> Ints:
         usual = np.where(day.hard, self.goes_on_hard, self.goes_on_soft)
         ratio = np.where(day.absent, self.goes_on / usual, (1 - self.goes_on) / 0.5)
-        return np.where(day.goes_on, thousandths(ratio.astype(np.float32)), 0).astype(np.int32)
-
-
-def _gains(day: Day, hard: Floats, soft: Floats, rise: Rise) -> Ints:
-    more, sixth = np.float32(1.3), np.float32(0.6)
-    hard_after = np.minimum(hard * more + np.float32(rise.hard), sixth)
-    soft_after = np.minimum(soft * more + np.float32(rise.soft), sixth)
-    one, most = np.float32(1), np.float32(0.9)
-    neither = one - np.minimum(hard_after + soft_after, most)
-    neither /= one - np.minimum(hard + soft, most)
-    ratio = np.where(day.begins, np.where(day.hard, hard_after / hard, soft_after / soft), neither)
-    return np.where(day.free, thousandths(ratio), 0).astype(np.int32)
+        return thousandths(ratio.astype(np.float32)) * day.goes_on
 
 
 RULES = (SuddenChange(),)

@@ -18,7 +18,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, added, bar, own_rate, thousandths
+from services.risk.rules.cusum import Floats, above, added, own_rate, thousandths
 from services.risk.rules.evidence import recent_marks, sessions
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -97,7 +97,7 @@ class WeekdayPattern:
         # A day in the middle of an absence says nothing either way.
         gains = np.where(day.begins | (day.free & ~day.absent), gains, 0).astype(np.int32)
         evidence[day.weekday] = added(evidence[day.weekday], gains, most)
-        rings = (evidence.max(axis=0) >= bar(day.used_to, self.needed)) & ~day.medical
+        rings = above(evidence.max(axis=0), day.known, self.needed) & ~day.medical
         rung = signals(rings, 0, Severity.notice)
         latest = np.where(day.begins, gains, 0).astype(np.int32)
         counts = (state.began + day.begins, state.free + day.free)

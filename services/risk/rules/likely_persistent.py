@@ -1,0 +1,155 @@
+"""Pupils who will probably end the year persistently absent, while that can still be prevented."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import erfc, sqrt
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from libs.common.codes import ABSENT, POSSIBLE
+from libs.common.school_day import academic_year_of, day_of
+from services.risk.fold import (
+    NOTHING,
+    Bools,
+    Column,
+    Finding,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
+from services.risk.rules.cusum import Floats
+from services.risk.rules.evidence import figures, recent_marks, sessions
+from services.risk.rules.rates import year_anchor
+
+SESSIONS_A_YEAR = 380
+PERSISTENT = 0.1
+
+
+class Outlook(NamedTuple):
+    """Sessions of this academic year, each of shape (P,) but the year and the rung."""
+
+    academic_year: int
+    possible: Floats
+    missed: Floats
+    possible_lately: Floats
+    """Fading: a session counts half after five weeks."""
+    missed_lately: Floats
+    rung: Signals
+
+
+@dataclass(frozen=True)
+class LikelyPersistent:
+    """Pupils below 10 % whose recent absence, if it goes on, leads above it by the year's end.
+
+    The chance is that of a normal approximation to a beta-binomial count of the sessions to come:
+    absence comes in spells, so its variance is several times a binomial's. Who has missed much
+    since September is not news; the recent rate must be well above the earlier one.
+
+    Source:
+        DfE, Pupil absence statistics: methodology (10 % of own possible sessions). That recent
+        absence foretells the year's: FFT Education Datalab 2025. Figures are ours.
+    """
+
+    chance_min: float = 0.9
+    rise_min: float = 2.5
+    possible_min: int = 40
+    fading: float = 0.986
+    prior_rate: float = 0.05
+    prior_sessions: float = 20.0
+    spread: float = 4.0
+
+    kind = "likely-persistent"
+    version = "1"
+    emerging = True
+    rank = 6
+    title = "Likely to be persistently absent by the end of the year"
+    source = (
+        "DfE, Pupil absence statistics: methodology; FFT Education Datalab on early absence (2025)"
+    )
+    asks = (
+        "School and family look together, now, at what stands in the way: there is time to stay "
+        "below 10 %. It is a forecast from recent weeks, not a finding."
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Chance and rise from which it rings, fading, prior, and spread over a binomial."""
+        return asdict(self)
+
+    def start(self, pupils: int) -> Outlook:
+        """Return a year without sessions."""
+        none = np.zeros(pupils, np.float32)
+        return Outlook(0, none, none, none, none, NOTHING)
+
+    def step(self, state: Outlook, column: Column) -> tuple[Outlook, Signals]:
+        """Count a session; look ahead at the end of a day."""
+        if state.academic_year != column.academic_year:
+            state = self.start(len(column.codes))._replace(academic_year=column.academic_year)
+        fading = np.float32(self.fading)
+        after = state._replace(
+            possible=state.possible + column.possible,
+            missed=state.missed + column.absent,
+            possible_lately=state.possible_lately * fading + column.possible,
+            missed_lately=state.missed_lately * fading + column.absent,
+        )
+        if column.day is None:
+            return after, after.rung
+        rings = self._rings(after) & ~column.day.medical
+        rung = signals(rings, year_anchor(column.academic_year), Severity.notice)
+        return after._replace(rung=rung), rung
+
+    def _rings(self, state: Outlook) -> Bools:
+        rate = self._rate(state.missed_lately, state.possible_lately)
+        earlier = self._rate(
+            state.missed - state.missed_lately, state.possible - state.possible_lately
+        )
+        left = np.maximum(np.float32(SESSIONS_A_YEAR) - state.possible, np.float32(0))
+        total = state.possible + left
+        need = np.float32(PERSISTENT) * total - state.missed  # sessions until 10 %
+        variance = left * rate * (np.float32(1) - rate) * np.float32(self.spread) + np.float32(1)
+        likely = left * rate - need >= np.float32(_deviations(self.chance_min)) * np.sqrt(variance)
+        rises = rate >= np.float32(self.rise_min) * earlier
+        below = state.missed < np.float32(PERSISTENT) * state.possible
+        held = state.possible >= np.float32(self.possible_min)
+        return np.asarray(likely & rises & below & held)
+
+    def _rate(self, missed: Floats, possible: Floats) -> Floats:
+        weight = np.float32(self.prior_sessions)
+        return (missed + np.float32(self.prior_rate) * weight) / (possible + weight)
+
+    def explain(self, record: PupilRecord, anchor: int) -> Finding:
+        """Tell the year so far, the recent weeks, and what each leads to."""
+        year = record.ordinals >= year_anchor(_year_of(record))
+        absent, possible = ABSENT[record.codes] & year, POSSIBLE[record.codes] & year
+        lately = recent_marks(record, 25)
+        missed, held = int(absent.sum()), int(possible.sum())
+        now, of = int((absent & lately).sum()), int((possible & lately).sum())
+        left = max(0, SESSIONS_A_YEAR - held)
+        rate = (now + self.prior_rate * self.prior_sessions) / (of + self.prior_sessions)
+        ahead, deviation = left * rate, sqrt(left * rate * (1 - rate) * self.spread + 1)
+        low, high = (missed + ahead + sign * 1.28 * deviation for sign in (-1, 1))
+        all_of = max(1, held + left)
+        need = PERSISTENT * all_of - missed
+        chance = 0.5 * erfc((need - ahead) / deviation / sqrt(2))
+        text = (
+            f"Missed {missed} of {held} sessions this year, {now} of the last {of}. If the recent "
+            f"weeks go on, the year ends at {100 * max(0, low) / all_of:.0f} to "
+            f"{100 * min(all_of, high) / all_of:.0f} % (four times in five), and at 10 % or more "
+            f"with a chance of {100 * chance:.0f} %. Four weeks of steady attendance clear this."
+        )
+        facts = figures(missed=missed, of=held, lately=now, of_lately=of, chance=round(chance, 2))
+        return Finding(text, {**facts, "sessions": sessions(record, absent & lately)})
+
+
+def _year_of(record: PupilRecord) -> int:
+    return academic_year_of(day_of(int(record.ordinals[-1]))) if len(record.ordinals) else 1
+
+
+def _deviations(chance: float) -> float:
+    return NormalDist().inv_cdf(chance)
+
+
+RULES = (LikelyPersistent(),)
