@@ -191,12 +191,16 @@ def _known(used_to: Floats) -> Floats:
 
 
 def _used_to(diary: Diary) -> Floats:
+    """Share of days with absence: all but the latest weeks, or half of all, whichever is more.
+
+    Half of what is seen is taken for habit, so that who is often away from the first day on is
+    known for it before the first weeks are over.
+    """
     recent = np.bitwise_count(diary.history & RECENT).astype(np.float32)
-    if diary.days <= SETTLED_DAYS:  # the first weeks: half of what is seen is taken for habit
-        days = np.float32(diary.days + PRIOR_DAYS)
-        return np.asarray((recent * HALF + PRIOR_ABSENT) / days, np.float32)
-    days = np.float32(diary.days - SETTLED_DAYS + PRIOR_DAYS)
-    return np.asarray((diary.absent_days - recent + PRIOR_ABSENT) / days, np.float32)
+    settled = np.float32(max(0, diary.days - SETTLED_DAYS) + PRIOR_DAYS)
+    before = (diary.absent_days - recent + PRIOR_ABSENT) / settled
+    ever = (diary.absent_days * HALF + PRIOR_ABSENT) / np.float32(diary.days + PRIOR_DAYS)
+    return np.asarray(np.maximum(before, ever), np.float32)
 
 
 class _School(NamedTuple):

@@ -21,6 +21,7 @@ EMERGING = {
     "lateness",
     "leaves-after-registration",
     "likely-persistent",
+    "relapse",
     "sudden-change",
     "weekday-pattern",
 }

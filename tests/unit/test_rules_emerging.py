@@ -176,3 +176,14 @@ def test_the_forecast_gives_its_interval_and_chance() -> None:
 
     assert "the year ends at" in told.explanation
     assert 0.5 < told.evidence["chance"] <= 1
+
+
+def test_away_again_after_a_suspension() -> None:
+    suspended = [(day, "EE") for day in range(30, 33)]
+    again = [(day, "II") for day in (34, 40, 46)]
+
+    assert kinds_of(school(pupil(*suspended, *again)))[0] == "relapse"
+
+
+def test_steady_after_a_suspension_rings_nothing() -> None:
+    assert kinds_of(school(pupil(*[(day, "EE") for day in range(30, 33)], (50, "II")))) == []

@@ -60,6 +60,8 @@ class SuddenChange:
     prior_hard: float = 0.12
     prior_soft: float = 0.62
     prior_days: float = 18.0
+    least_hard: float = 0.003
+    least_soft: float = 0.005
     slow_hard: float = 0.066
     slow_soft: float = 0.025
     slow_needed: float = 10.0
@@ -104,6 +106,8 @@ class SuddenChange:
         prior = self.prior_days
         hard = own_rate(state.hard, state.free, (self.prior_hard, prior), day.unusual)
         soft = own_rate(state.soft, state.free, (self.prior_soft, prior), day.unusual)
+        hard = np.maximum(hard, np.float32(self.least_hard))
+        soft = np.maximum(soft, np.float32(self.least_soft))
         gains = self._begins(day, hard, soft) + self._goes_on(day)
         needed = np.array([[self.slow_needed], [self.fast_needed]], np.float32)
         most = (needed * np.float32(1300)).astype(np.int32)
