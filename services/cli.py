@@ -24,6 +24,7 @@ from libs.common.logs import configure
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services import demo as showing
+from services import evaluate as evaluating
 from services import simulate as simulating
 from services import up as house
 
@@ -111,14 +112,30 @@ def simulate(
 ) -> None:
     """Write a made-up authority's year: registers, rolls, calendars, involvements and the truth.
 
-    In OUT: registers.ndjson in order of sending, URN/roll.json and URN/calendar.json for each
-    school, involvements.json by UPN, and truth.json, the patterns that were put in. Push a past
-    year without telling anybody:
+    In OUT: registers.ndjson in order of sending, URN/roll.json and
+    URN/calendar.json for each school, involvements.json by UPN (add a
+    practitioner to each), and truth.json, the patterns that were put in. Push
+    a past year without telling anybody:
 
-    curl -H "Authorization: Bearer $T" -H "Content-Type: application/x-ndjson" -T
-    OUT/registers.ndjson -X POST "http://127.0.0.1:8000/ingest/v1/registers?mode=backfill"
+    T=$(firstbell token admin); H="Authorization: Bearer $T"
+    cd OUT; B=http://127.0.0.1:8000/ingest/v1
+    for urn in 1*; do
+    curl -X PUT -H "$H" --json @$urn/roll.json $B/schools/$urn/roll
+    curl -X PUT -H "$H" --json @$urn/calendar.json $B/schools/$urn/calendar/2025
+    done
+    N="Content-Type: application/x-ndjson"
+    curl -X POST -H "$H" -H "$N" -T registers.ndjson "$B/registers?mode=backfill"
     """
     simulating.write(seed, academic_year, (la, schools), out)
+
+
+@app.command()
+def evaluate(
+    seeds: Annotated[int, typer.Option(min=1, help="Simulated authorities.")] = 5,
+    schools: Annotated[int, typer.Option(min=1, max=200, help="Schools in each.")] = 10,
+) -> None:
+    """Score the rules on emerging patterns on simulated years with known truth."""
+    evaluating.run(seeds, schools, Console())
 
 
 @token_app.command("school")
