@@ -45,7 +45,7 @@ class LeavesAfterRegistration:
     """
 
     prior_events: float = 0.069
-    prior_days: float = 40.0
+    prior_days: float = 43.0
     rise: float = 0.13
     needed: float = 9.0
 

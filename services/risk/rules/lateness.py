@@ -45,10 +45,10 @@ class Lateness:
         August 2024), chapter 8, codes L and U.
     """
 
-    prior_events: float = 0.29
-    prior_days: float = 8.4
+    prior_events: float = 0.17
+    prior_days: float = 5.0
     rise: float = 0.15
-    needed: float = 7.4
+    needed: float = 7.8
 
     kind = "lateness"
     version = "1"

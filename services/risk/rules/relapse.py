@@ -90,7 +90,7 @@ class Relapse:
         begins = day.begins & watched & ~day.medical
         again = np.where(back | ~watched, 0, state.again + begins).astype(np.int32)
         run = np.where(in_school, 0, state.run + day.absent).astype(np.int32)
-        rung = signals(again >= self.again_min, 0, Severity.warning)
+        rung = signals(again >= self.again_min * day.known, 0, Severity.warning)
         return Return(run, suspended & ~in_school, days_back, again, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:

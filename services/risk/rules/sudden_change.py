@@ -57,21 +57,21 @@ class SuddenChange:
         Education Datalab 2023. Figures: chosen on simulated years, see docs/detection.md.
     """
 
-    prior_hard: float = 0.12
+    prior_hard: float = 0.094
     prior_soft: float = 0.62
     prior_days: float = 18.0
     least_hard: float = 0.003
-    least_soft: float = 0.005
-    slow_hard: float = 0.066
-    slow_soft: float = 0.025
+    least_soft: float = 0.006
+    slow_hard: float = 0.055
+    slow_soft: float = 0.018
     slow_needed: float = 10.0
-    fast_hard: float = 0.23
-    fast_soft: float = 0.06
-    fast_needed: float = 6.2
+    fast_hard: float = 0.21
+    fast_soft: float = 0.052
+    fast_needed: float = 6.0
     goes_on: float = 0.515
-    goes_on_hard: float = 0.334
-    goes_on_soft: float = 0.505
-    first_weeks_more: float = 0.8
+    goes_on_hard: float = 0.414
+    goes_on_soft: float = 0.65
+    first_weeks_more: float = 0.96
 
     kind = "sudden-change"
     version = "1"

@@ -52,9 +52,9 @@ class WeekdayPattern:
     """
 
     prior_events: float = 0.48
-    prior_days: float = 14.7
+    prior_days: float = 11.2
     rise: float = 0.64
-    taken_back: float = 0.70
+    taken_back: float = 0.7
     needed: float = 8.6
 
     kind = "weekday-pattern"
