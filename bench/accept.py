@@ -3,8 +3,9 @@
     .venv/bin/python -m bench.accept [registers]
 
 Servers are processes; counted is their CPU time, and PostgreSQL's where it is used; the client is
-not. Every answer is a 202 after the commit. PostgreSQL takes part when FIRSTBELL_TEST_POSTGRES says
-where it is (`scripts/postgres-start`): use an empty one.
+not. Every answer is a 202 after the commit, and every register is read back afterwards. PostgreSQL
+takes part when FIRSTBELL_TEST_POSTGRES says where it is (`scripts/postgres-start`): use an empty
+one that nobody else is working with.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,11 +24,14 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.auth import ADMIN, Issuer
 from libs.common.identifiers import check_letter
 
 MARKS = 300
+PRESENT = {"am": "/", "pm": "\\"}
 FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -39,6 +43,14 @@ class Rival(NamedTuple):
     command: list[str]
     env: dict[str, str]
     port: int
+
+
+class Call(NamedTuple):
+    """A request, and the answer that it must get: its status, and what to find in it."""
+
+    request: bytes
+    status: int
+    expected: Callable[[dict[str, Any]], bool]
 
 
 def main(registers: int) -> None:
@@ -58,7 +70,7 @@ def main(registers: int) -> None:
             for make in (_plain, _ours):
                 with tempfile.TemporaryDirectory() as folder:
                     rival = make(Path(folder), url)
-                    rate, pace = _measure(rival, Path(folder), registers, senders)
+                    rate, pace = _measure(rival, Path(folder), url, registers, senders)
                 base = base or rate
                 cells = (f"{rate:,.0f}", f"{rate / base:.1f}", f"{pace:,.0f}")
                 table.add_row(database, str(senders), rival.name, *cells)
@@ -90,43 +102,69 @@ def _plain(folder: Path, url: str | None) -> Rival:
     return Rival("a row a mark", [sys.executable, "-m", "bench.plain"], env, port)
 
 
-def _measure(rival: Rival, folder: Path, registers: int, senders: int) -> tuple[float, float]:
+def _measure(
+    rival: Rival, folder: Path, url: str | None, registers: int, senders: int
+) -> tuple[float, float]:
     token = Issuer(folder, "firstbell", "firstbell").token("bench", timedelta(hours=1), scope=ADMIN)
+    others = {asyncio.run(_postmaster(url))} if url else set()
     with _running(rival) as pid:
         schools = int(time.time()) % 8000 * 100 + 100_000  # new ones in each run
-        asyncio.run(_send(rival.port, token, 20, senders, schools))  # warm
-        before, started = _cpu_s(pid), time.monotonic()
-        asyncio.run(_send(rival.port, token, registers, senders, schools + 1))
+        asyncio.run(_talk(rival.port, senders, _puts(20, schools, token)))  # warm
+        before, started = _cpu_s({pid} | others), time.monotonic()
+        asyncio.run(_talk(rival.port, senders, _puts(registers, schools + 1, token)))
         took = time.monotonic() - started
         time.sleep(1)  # the relay finishes
-        used = _cpu_s(pid) - before
+        used = _cpu_s({pid} | others) - before
+        asyncio.run(_talk(rival.port, 1, _gets(registers, schools + 1, token)))
     return registers * MARKS / used, registers / took
 
 
-async def _send(port: int, token: str, registers: int, senders: int, urn: int) -> None:
-    """Send registers over as many kept connections; plain sockets, so that the client is cheap."""
-    bodies = {"am": _body("/"), "pm": _body("\\\\")}
-    numbers = iter(range(registers))
+async def _talk(port: int, senders: int, calls: Iterable[Call]) -> None:
+    """Make the calls over as many kept connections; plain sockets, so that the client is cheap."""
+    waiting = iter(calls)
 
     async def sender() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number in numbers:
-            school, sessions = divmod(number, 100)
-            day = date(2025, 9, 1) + timedelta(sessions // 2)
-            half = "pm" if sessions % 2 else "am"
-            path = f"/ingest/v1/schools/{urn + school}/registers/{day}/{half}"
-            writer.write(_request(path, token, bodies[half]))
+        for call in waiting:
+            writer.write(call.request)
             status, answer = await _answer(reader)
-            if status != 202 or answer["accepted"] != MARKS:
-                raise SystemExit(f"{status}: not accepted")
+            if status != call.status or not call.expected(answer):
+                raise SystemExit(f"{status}, {call.status} was due: not what was sent")
         writer.close()
 
     await asyncio.gather(*(sender() for _ in range(senders)))
 
 
-def _request(path: str, token: str, body: bytes) -> bytes:
+def _puts(registers: int, urn: int, token: str) -> Iterator[Call]:
+    """Send each register once; every mark is taken."""
+    bodies = {half: json.dumps({"marks": _marks(half)}).encode() for half in PRESENT}
+    for path, half in _registers(registers, urn):
+        request = _request("PUT", path, token, bodies[half])
+        yield Call(request, 202, lambda answer: answer["accepted"] == MARKS)
+
+
+def _gets(registers: int, urn: int, token: str) -> Iterator[Call]:
+    """Read each register; every mark is there as it was sent."""
+    sent = {half: _codes(_marks(half)) for half in PRESENT}
+    for path, half in _registers(registers, urn):
+
+        def is_whole(answer: dict[str, Any], half: str = half) -> bool:
+            return _codes(answer["marks"]) == sent[half]
+
+        yield Call(_request("GET", path, token), 200, is_whole)
+
+
+def _registers(count: int, urn: int) -> Iterator[tuple[str, str]]:
+    for number in range(count):
+        school, sessions = divmod(number, 100)
+        day = date(2025, 9, 1) + timedelta(sessions // 2)
+        half = "pm" if sessions % 2 else "am"
+        yield f"/ingest/v1/schools/{urn + school}/registers/{day}/{half}", half
+
+
+def _request(method: str, path: str, token: str, body: bytes = b"") -> bytes:
     head = (
-        f"PUT {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n"
+        f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -138,13 +176,16 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
     return int(head[9:12]), json.loads(await reader.readexactly(int(length)))
 
 
-def _body(present: str) -> bytes:
+def _marks(half: str) -> list[dict[str, str]]:
     rests = (f"801200{number:06d}" for number in range(MARKS))
-    marks = (
-        f'{{"upn":"{check_letter(rest)}{rest}","code":"{_code(n) or present}"}}'
+    return [
+        {"upn": check_letter(rest) + rest, "code": _code(n) or PRESENT[half]}
         for n, rest in enumerate(rests)
-    )
-    return f'{{"marks":[{",".join(marks)}]}}'.encode()
+    ]
+
+
+def _codes(marks: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return sorted((mark["upn"], mark["code"]) for mark in marks)
 
 
 def _code(number: int) -> str:
@@ -174,19 +215,27 @@ def _until(true: Callable[[], Any]) -> None:
         time.sleep(0.05)
 
 
-def _cpu_s(pid: int) -> float:
-    """Return the CPU time of a process, and of every PostgreSQL process of this machine."""
+def _cpu_s(servers: set[int]) -> float:
+    """Return the CPU time of processes and of their children: PostgreSQL's backends are some."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            name, _, rest = stat.read_text().partition(") ")
+            fields = stat.read_text().rpartition(") ")[2].split()
         except OSError:
             continue
-        if stat.parent.name == str(pid) or name.endswith("(postgres"):
-            fields = rest.split()
+        if not servers.isdisjoint((int(stat.parent.name), int(fields[1]))):
             # Its own time, and that of children that have ended: backends of closed connections.
             ticks += sum(int(fields[n]) for n in (11, 12, 13, 14))
     return ticks / TICKS
+
+
+async def _postmaster(url: str) -> int:
+    """Return the process whose children serve this database: others may run on this machine."""
+    engine = create_async_engine(url)
+    async with engine.connect() as db:
+        file = await db.scalar(text("select pg_read_file('postmaster.pid')"))
+    await engine.dispose()
+    return int(str(file).split("\n", 1)[0])
 
 
 def _free_port() -> int:

@@ -13,7 +13,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI
 from pydantic import AfterValidator, BaseModel, Field
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -98,6 +98,15 @@ async def put_register(urn: str, day: date, session: str, register: Register) ->
     async with make_session() as db, db.begin():
         _add(db, urn, day, session, register)
     return {"accepted": len(register.marks)}
+
+
+@app.get("/ingest/v1/schools/{urn}/registers/{day}/{session}")
+async def get_register(urn: str, day: date, session: str) -> dict[str, list[dict[str, str]]]:
+    """Read a register as it was kept."""
+    key = (MarkRow.urn == urn, MarkRow.day == day, MarkRow.session == session)
+    async with make_session() as db:
+        rows = (await db.scalars(select(MarkRow).where(*key))).all()
+    return {"marks": [{"upn": row.upn, "code": row.code} for row in rows]}
 
 
 def _add(db: AsyncSession, urn: str, day: date, session: str, register: Register) -> None:

@@ -1,8 +1,8 @@
 """`firstbell simulate`: a made-up authority's year as files, ready to be pushed."""
 
 import json
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from libs.simulator import Authority, Register, School, simulate
 
-COLUMNS = (TextColumn("Schools"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+COLUMNS = (TextColumn("Days"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 def line_of(school: School, register: Register) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def line_of(school: School, register: Register) -> dict[str, Any]:
     }
 
 
-def lines_of(schools: Iterator[School], first: date, last: date) -> Iterator[bytes]:
+def lines_of(schools: Iterable[School], first: date, last: date) -> Iterator[bytes]:
     """Yield the schools' registers from `first` to `last` in order of sending, as NDJSON lines."""
     made = [
         ((register.sent_on, register.day, register.session), school.urn, line_of(school, register))
@@ -51,21 +51,19 @@ def write(seed: int, academic_year: int, place: tuple[str, int], out: Path) -> N
     out.mkdir(parents=True, exist_ok=True)
     _json(out / "involvements.json", authority.involvements)
     _json(out / "truth.json", _truth(authority))
-    first, last = date(academic_year, 8, 1), date(academic_year + 1, 7, 31)
-    with Progress(*COLUMNS, console=console) as progress:
-        task = progress.add_task("", total=count)
-
-        def counted() -> Iterator[School]:
-            for school in authority.schools:
-                folder = out / school.urn
-                folder.mkdir(exist_ok=True)
-                _json(folder / "roll.json", {"pupils": school.roll})
-                _json(folder / "calendar.json", school.calendar)
-                yield school
-                progress.advance(task)
-
-        with (out / "registers.ndjson").open("wb") as file:
-            file.writelines(lines_of(counted(), first, last))
+    for school in authority.schools:
+        folder = out / school.urn
+        folder.mkdir(exist_ok=True)
+        _json(folder / "roll.json", {"pupils": school.roll})
+        _json(folder / "calendar.json", school.calendar)
+    days = [date(academic_year, 8, 1) + timedelta(n) for n in range(366)]
+    with (
+        Progress(*COLUMNS, console=console) as progress,
+        (out / "registers.ndjson").open("wb") as file,
+    ):
+        # A day at a time: the registers of a large authority's year would not fit into memory.
+        for day in progress.track(days):
+            file.writelines(lines_of(authority.schools, day, day))
 
 
 def _truth(authority: Authority) -> list[dict[str, str]]:
