@@ -9,6 +9,10 @@ Status = Literal["ringing", "cleared", "withdrawn"]
 Change = Literal["raised", "escalated", "cleared", "withdrawn"]
 
 
+THE_SCHOOL = ""
+"""In place of a UPN: the bell is about the school itself."""
+
+
 class BellKey(NamedTuple):
     """What makes a bell the same bell, within one school."""
 
@@ -22,6 +26,8 @@ class Standing(NamedTuple):
 
     severity: Severity
     status: Status
+    grounds: int = 0
+    """As in `Episode`."""
 
 
 class Turn(NamedTuple):
@@ -33,6 +39,8 @@ class Turn(NamedTuple):
     status: Status
     since: int | None = None
     """Ordinal of the session after which it first rang; None when it is withdrawn."""
+    grounds: int = 0
+    """As in `Episode`."""
 
 
 def diff(before: Mapping[BellKey, Standing], after: Mapping[BellKey, Episode]) -> list[Turn]:
@@ -57,12 +65,16 @@ def _turn(key: BellKey, standing: Standing | None, episode: Episode) -> Turn | N
     severity = Severity(episode.severity)
     rings = episode.until is None
     was_ringing = standing is not None and standing.status == "ringing"
+    status: Status = "ringing" if rings else "cleared"
+    said = (severity, status, episode.since, episode.grounds)
     if rings and not was_ringing:
-        return Turn(key, "raised", severity, "ringing", episode.since)
+        return Turn(key, "raised", *said)
     if rings and standing is not None and severity > standing.severity:
-        return Turn(key, "escalated", severity, "ringing", episode.since)
+        return Turn(key, "escalated", *said)
     if not rings and was_ringing:
-        return Turn(key, "cleared", severity, "cleared", episode.since)
+        return Turn(key, "cleared", *said)
     if not rings and (standing is None or standing.status == "withdrawn"):
-        return Turn(key, None, severity, "cleared", episode.since)
+        return Turn(key, None, *said)
+    if rings and standing is not None and episode.grounds != standing.grounds:
+        return Turn(key, None, *said)
     return None

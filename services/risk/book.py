@@ -9,10 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import NO_MARK, Codes
+from libs.common.codes import NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
-from services.risk.fold import Column, Progress, PupilRecord, Rule, advance, begin, column_of
+from services.risk.days import YEAR_GROUPS
+from services.risk.fold import (
+    Column,
+    Progress,
+    PupilRecord,
+    Rule,
+    SchoolRecord,
+    advance,
+    begin,
+    column_of,
+)
+from services.risk.whole_school import SUDDEN
 
 RECENT_SNAPSHOTS = 12
 SPARSE_SNAPSHOTS = 40
@@ -24,10 +35,27 @@ URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_r
 
 
 class Enrolment(NamedTuple):
-    """When a pupil is on the roll, both ends included; None is open."""
+    """When a pupil is on the roll, both ends included; None is open or not known."""
 
     entered_on: date | None = None
     left_on: date | None = None
+    cohort: int | None = None
+    """Calendar year in which the academic year of the pupil's birth began. The cohort stays when
+    its year group's name changes each September."""
+
+    def year_group_in(self, academic_year: int) -> int | None:
+        """Return the National Curriculum year, 0 for Reception, by age."""
+        return None if self.cohort is None else academic_year - self.cohort - 5
+
+
+class Roll(NamedTuple):
+    """Enrolments as arrays, each of shape (P,)."""
+
+    entered: NDArray[np.int32]
+    left: NDArray[np.int32]
+    """Ordinals of the first and the last day, both included."""
+    year_groups: NDArray[np.uint8] | None
+    """Numbers of the cohorts, 1 to `YEAR_GROUPS` - 1; 0: not known. None: nobody's is."""
 
 
 class Sessions(NamedTuple):
@@ -54,7 +82,7 @@ class Book:
     _positions: dict[str, int] = field(default_factory=dict)
     _enrolments: dict[int, Enrolment] = field(default_factory=dict)
     _involvements: dict[int, Sequence[Involvement]] = field(default_factory=dict)
-    _roll: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
+    _roll: "Roll | None" = None
     _open: dict[int, list[int]] = field(default_factory=dict)
     _sessions: Sessions | None = None
     _snapshots: list[tuple[int, Progress]] = field(default_factory=list)
@@ -127,8 +155,8 @@ class Book:
     def enrolled_codes(self, ordinal: int) -> Codes:
         """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""
         codes = self._padded(self.columns.get(ordinal))
-        entered, left = self._roll_days()
-        codes[(entered > ordinal // 2) | (left < ordinal // 2)] = NO_MARK
+        roll = self._roll_as_arrays()
+        codes[(roll.entered > ordinal // 2) | (roll.left < ordinal // 2)] = NO_MARK
         return codes
 
     def record_of(self, position: int) -> PupilRecord:
@@ -141,10 +169,20 @@ class Book:
             ],
             np.uint8,
         )
-        entered, left = self._roll_days()
+        roll = self._roll_as_arrays()
         days = sessions.ordinals // 2
-        codes[(days < entered[position]) | (days > left[position])] = NO_MARK
+        codes[(days < roll.entered[position]) | (days > roll.left[position])] = NO_MARK
         return PupilRecord(sessions.ordinals, sessions.school_days, sessions.school_weeks, codes)
+
+    def school_record(self) -> SchoolRecord:
+        """Return the whole school over all sessions, for a rule on schools to explain itself by."""
+        ordinals = self.sessions().ordinals
+        codes = [self.enrolled_codes(ordinal) for ordinal in ordinals.tolist()]
+        return SchoolRecord(
+            ordinals,
+            np.array([np.count_nonzero(SUDDEN[one]) for one in codes], np.int32),
+            np.array([np.count_nonzero(POSSIBLE[one]) for one in codes], np.int32),
+        )
 
     def _ordinals(self) -> list[int]:
         if not self.columns:
@@ -179,6 +217,7 @@ class Book:
             school_week=int(sessions.school_weeks[index]),
             academic_year=academic_year_of(day),
             worker=self._workers(day),
+            year_groups=self._roll_as_arrays().year_groups,
         )
 
     def _workers(self, day: date) -> NDArray[np.uint8]:
@@ -190,14 +229,17 @@ class Book:
                     levels[position] = max(levels[position], level)
         return levels
 
-    def _roll_days(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        if self._roll is None or len(self._roll[0]) != len(self.upns):
+    def _roll_as_arrays(self) -> Roll:
+        if self._roll is None or len(self._roll.entered) != len(self.upns):
             entered = np.full(len(self.upns), date.min.toordinal(), np.int32)
             left = np.full(len(self.upns), date.max.toordinal(), np.int32)
+            groups = np.zeros(len(self.upns), np.uint8)
             for position, enrolment in self._enrolments.items():
                 entered[position] = (enrolment.entered_on or date.min).toordinal()
                 left[position] = (enrolment.left_on or date.max).toordinal()
-            self._roll = entered, left
+                if enrolment.cohort is not None:
+                    groups[position] = 1 + enrolment.cohort % (YEAR_GROUPS - 1)
+            self._roll = Roll(entered, left, groups if groups.any() else None)
         return self._roll
 
     def _padded(self, column: Codes | None) -> Codes:

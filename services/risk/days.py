@@ -3,15 +3,17 @@
 A habit shows in days and spells, not in single sessions: an illness of three days is one event,
 and a day on which half the school is away says little about a pupil. So the two sessions of a day
 are read together, a pupil's absence is told apart into its beginning and its going on, and each day
-says how much more absence began in the school than usually does on that weekday.
+says how much more absence began in the school, and in the pupil's year group, than usually does on
+that weekday.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes, mask_of
+from services.risk.whole_school import WholeSchool
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -41,6 +43,10 @@ USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
 SCHOOL_PRIOR = 3.2
 """Absences that are added to both sides of a day's comparison: a small school says little."""
+YEAR_GROUPS = 32
+"""Most year groups of a school; 0 is for pupils whose year group is not known."""
+GROUP_PRIOR = 3.0
+"""Absences by which a year group's day is drawn to the school's."""
 ZERO, TWO = np.float32(0), np.float32(2)
 KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = np.float32(0.15), np.float32(0.11), np.float32(0.8)
 """From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
@@ -74,8 +80,11 @@ class Day(NamedTuple):
     """Arrived late, before or after the register closed, shape (P,)."""
     came: Bools
     """In school in the morning, late or not, shape (P,)."""
-    unusual: float
-    """How many times as much absence began in the school as usually does on this weekday."""
+    wave: bool
+    """So many are away from the school that an illness says nothing about the pupil."""
+    unusual: Floats
+    """How many times as much absence began in the pupil's year group as usually does on this
+    weekday, drawn to the school's, shape (P,)."""
     known: Floats
     """How much more than of others is needed to say that this pupil has changed, shape (P,).
 
@@ -109,6 +118,8 @@ class Diary(NamedTuple):
     """Share of pupils for whom an absence begins on a usual day."""
     weekdays: tuple[float, ...]
     """Each weekday's usual share, as a multiple of `usual`."""
+    groups: NDArray[np.float64]
+    """Each year group's usual share, as a multiple of `usual`, shape (YEAR_GROUPS,)."""
 
 
 def start_diary(pupils: int) -> Diary:
@@ -118,11 +129,17 @@ def start_diary(pupils: int) -> Diary:
     return Diary(
         day=-1, morning=blank, afternoon=blank, away=np.zeros(pupils, np.bool_),
         history=none, hard_history=none, absent_days=zero, illness=zero, unexplained=zero,
-        days=0, usual=0.02, weekdays=(1.0,) * 7,
+        days=0, usual=0.02, weekdays=(1.0,) * 7, groups=np.ones(YEAR_GROUPS),
     )  # fmt: skip
 
 
-def step_diary(diary: Diary, ordinal: int, codes: Codes) -> tuple[Diary, Day | None]:
+def step_diary(
+    diary: Diary,
+    ordinal: int,
+    codes: Codes,
+    school: WholeSchool,
+    year_groups: NDArray[np.uint8] | None = None,
+) -> tuple[Diary, Day | None]:
     """Take a session's codes; return the day that it completes, if it does.
 
     An afternoon completes its day. A day whose afternoon never comes (the school was shut) is
@@ -131,16 +148,19 @@ def step_diary(diary: Diary, ordinal: int, codes: Codes) -> tuple[Diary, Day | N
     number, half = divmod(ordinal, 2)
     blank = np.zeros(len(codes), np.uint8)
     if diary.day not in (-1, number):
-        after, day = _complete(diary)
+        after, day = _complete(diary, school, year_groups)
         halves = (blank, codes) if half == AFTERNOON else (codes, blank)
         return after._replace(day=number, morning=halves[0], afternoon=halves[1]), day
     if half == AFTERNOON:
         morning = diary.morning if diary.day == number else blank
-        return _complete(diary._replace(day=number, morning=morning, afternoon=codes))
+        whole = diary._replace(day=number, morning=morning, afternoon=codes)
+        return _complete(whole, school, year_groups)
     return diary._replace(day=number, morning=codes, afternoon=blank), None
 
 
-def _complete(diary: Diary) -> tuple[Diary, Day | None]:
+def _complete(
+    diary: Diary, whole: WholeSchool, year_groups: NDArray[np.uint8] | None
+) -> tuple[Diary, Day | None]:
     am, pm = diary.morning, diary.afternoon
     hard_am, hard_pm, soft_am, soft_pm = HARD[am], HARD[pm], SOFT[am], SOFT[pm]
     absent_pm = hard_pm | soft_pm
@@ -153,7 +173,7 @@ def _complete(diary: Diary) -> tuple[Diary, Day | None]:
     free = counted & ~diary.away
     begins = absent & free
     left = came & absent_pm & (pm != APPOINTMENT)
-    school = _compare(diary, int(begins.sum()), int(free.sum()))
+    school = _compare(diary, begins, free, year_groups)
     after = diary._replace(
         day=-1,
         away=np.where(counted, absent_pm | (absent & ~stayed), diary.away),
@@ -168,6 +188,7 @@ def _complete(diary: Diary) -> tuple[Diary, Day | None]:
         days=diary.days + 1,
         usual=school.usual,
         weekdays=school.weekdays,
+        groups=school.groups,
     )
     medical = (after.illness > MEDICAL_DAYS) & (
         after.unexplained < MEDICAL_OTHER_MAX * after.illness
@@ -175,8 +196,9 @@ def _complete(diary: Diary) -> tuple[Diary, Day | None]:
     day = Day(
         weekday=(diary.day - 1) % 7, absent=absent, begins=begins, free=free,
         goes_on=counted & diary.away, hard=hard, left=left, could_leave=came & (absent_pm | stayed),
-        late=LATE[am], came=came, unusual=school.unusual, known=_known(_used_to(after)),
-        illness=after.illness, medical=medical, recent=after.hard_history,
+        late=LATE[am], came=came, wave=whole.mass, unusual=school.unusual,
+        known=_known(_used_to(after)), illness=after.illness, medical=medical,
+        recent=after.hard_history,
     )  # fmt: skip
     return after, day
 
@@ -204,19 +226,35 @@ def _used_to(diary: Diary) -> Floats:
 
 
 class _School(NamedTuple):
-    unusual: float
+    unusual: Floats
     usual: float
     weekdays: tuple[float, ...]
+    groups: NDArray[np.float64]
 
 
-def _compare(diary: Diary, began: int, free: int) -> _School:
+def _compare(
+    diary: Diary, begins: Bools, free: Bools, year_groups: NDArray[np.uint8] | None
+) -> _School:
+    began, could = int(begins.sum()), int(free.sum())
     weekday = (diary.day - 1) % 7
-    rate = began / max(1, free)
+    rate = began / max(1, could)
     expected = diary.usual * diary.weekdays[weekday]
-    ratio = (began + SCHOOL_PRIOR) / (expected * free + SCHOOL_PRIOR)
-    unusual = min(max(ratio, UNUSUAL_MIN), UNUSUAL_MAX) ** UNUSUAL_POWER
+    ratio = (began + SCHOOL_PRIOR) / (expected * could + SCHOOL_PRIOR)
+    groups, unusual = diary.groups, np.full(len(begins), _bounded(ratio), np.float32)
+    if year_groups is not None:
+        began_in = np.bincount(year_groups[begins], minlength=YEAR_GROUPS)
+        could_in = np.bincount(year_groups[free], minlength=YEAR_GROUPS)
+        expected_in = expected * groups * could_in
+        ratios = (began_in + GROUP_PRIOR * ratio) / (expected_in + GROUP_PRIOR)
+        unusual = _bounded(ratios).astype(np.float32)[year_groups]
+        shares = np.clip((began_in + 1) / (expected * ratio * could_in + 1), 0.4, 2.5)
+        groups = groups + USUAL_WEIGHT * (shares - groups)
     usual = diary.usual + USUAL_WEIGHT * (min(rate, 3 * diary.usual) - diary.usual)
     share = min(max(rate / max(usual, 0.001), 0.4), 2.5)
     weekdays = list(diary.weekdays)
     weekdays[weekday] += WEEKDAY_WEIGHT * (share - weekdays[weekday])
-    return _School(unusual, usual, tuple(weekdays))
+    return _School(unusual, usual, tuple(weekdays), groups)
+
+
+def _bounded(ratio: Any) -> Any:
+    return np.clip(ratio, UNUSUAL_MIN, UNUSUAL_MAX) ** UNUSUAL_POWER

@@ -1,7 +1,7 @@
 """The use case: what an event changes in a school's book, and the bells that follow."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,11 +19,12 @@ from libs.common.events import (
     RollChanged,
 )
 from libs.common.identifiers import id_of
+from libs.common.school_day import academic_year_of
 from services.risk import store
-from services.risk.bells import BellKey, Standing, Turn, diff
+from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book, Enrolment
-from services.risk.fold import Episode, Progress, Rule, Severity
-from services.risk.words import words_of
+from services.risk.fold import SCHOOL, Episode, Progress, Rule, Severity
+from services.risk.words import with_grounds, words_of
 
 BOOKS_MAX = 1000
 """Books held in memory; the one least recently used goes first."""
@@ -80,7 +81,8 @@ class Evaluator:
         known = len(book.upns)
         rows = []
         for pupil in event.pupils:
-            book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on))
+            cohort = academic_year_of(pupil.date_of_birth)
+            book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on, cohort))
             rows.append(
                 {
                     "urn": event.urn,
@@ -89,6 +91,7 @@ class Evaluator:
                     "entered_on": pupil.entered_on,
                     "left_on": pupil.left_on,
                     "home_la": pupil.home_la,
+                    "cohort": cohort,
                 }
             )
         await self._welcome(db, book, known)
@@ -104,7 +107,7 @@ class Evaluator:
 
     async def _welcome(self, db: AsyncConnection, book: Book, known: int) -> None:
         new = book.upns[known:]
-        blank = {"entered_on": None, "left_on": None, "home_la": None}
+        blank = {"entered_on": None, "left_on": None, "home_la": None, "cohort": None}
         rows = [
             {"urn": book.urn, "upn": upn, "position": known + n, **blank}
             for n, upn in enumerate(new)
@@ -137,7 +140,7 @@ class Evaluator:
         ):
             return
         standing = {
-            key: Standing(Severity[row["severity"]], row["status"])
+            key: Standing(Severity[row["severity"]], row["status"], self._grounds(row))
             for key, row in shelf.bells.items()
         }
         turns = diff(standing, _episodes(book, shelf.progress))
@@ -162,12 +165,16 @@ class Evaluator:
         book, key = shelf.book, turn.key
         before = shelf.bells.get(key)
         rule = next(rule for rule in self.rules if rule.kind == key.kind)
-        finding = words_of(rule, book.record_of(book.position_of(key.upn)), turn, before)
+        about_school = key.upn == THE_SCHOOL
+        record = book.school_record() if about_school else book.record_of(book.position_of(key.upn))
+        finding = words_of(rule, record, turn, before)
+        others = [one for n, one in enumerate(self.rules) if turn.grounds >> n & 1]
+        finding = with_grounds(finding, others, rule)
         rings_anew = before is None or turn.change == "raised"
         return {
             "id": id_of("bell", book.urn, *key),
             "urn": book.urn,
-            "upn": key.upn,
+            "upn": key.upn or None,
             "kind": key.kind,
             "anchor": key.anchor,
             "severity": turn.severity.name,
@@ -180,14 +187,20 @@ class Evaluator:
             "rule": {"name": rule.kind, "version": rule.version, "source": rule.source},
         }
 
+    def _grounds(self, row: Mapping[str, Any]) -> int:
+        named = row["evidence"].get("grounds", ())
+        return sum(1 << n for n, rule in enumerate(self.rules) if rule.kind in named)
+
 
 def _key(row: dict[str, Any]) -> BellKey:
-    return BellKey(row["kind"], row["upn"], row["anchor"])
+    return BellKey(row["kind"], row["upn"] or THE_SCHOOL, row["anchor"])
 
 
 def _episodes(book: Book, progress: Progress) -> dict[BellKey, Episode]:
     return {
-        BellKey(rule.kind, book.upns[position], anchor): episode
+        BellKey(
+            rule.kind, THE_SCHOOL if position == SCHOOL else book.upns[position], anchor
+        ): episode
         for rule, found in zip(book.rules, progress.episodes, strict=True)
         for (position, anchor), episode in found.items()
     }

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE, UNAUTHORISED, Codes
 from services.risk.days import Day, Diary, start_diary, step_diary
-from services.risk.signals import NOTHING, Bools, Ints, Severity, Signals, signals
+from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
 from services.risk.stories import Stories, merge, start_stories
+from services.risk.whole_school import WholeSchool, step_school
 
-__all__ = ["NOTHING", "Bools", "Ints", "Severity", "Signals", "signals"]
+__all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals"]
 
 State = TypeVar("State")
 
@@ -45,6 +46,10 @@ class Column(NamedTuple):
     worker: NDArray[np.uint8]
     """Who works with the pupil that day, shape (P,): 0 nobody, 1 a social worker or youth justice
     worker, 2 the same on a footing that makes an unexplained absence urgent."""
+    year_groups: NDArray[np.uint8] | None = None
+    """Each pupil's year group as a number, shape (P,); None: not known."""
+    school: WholeSchool = WholeSchool()
+    """The whole school after this session."""
     day: Day | None = None
     """The school day that this session completes, for rules on habits; None: it completes none."""
 
@@ -69,8 +74,23 @@ class PupilRecord(NamedTuple):
         )
 
 
+class SchoolRecord(NamedTuple):
+    """A school's sessions up to now, oldest first, for a rule on schools. S sessions."""
+
+    ordinals: NDArray[np.int64]
+    away: Ints
+    """Pupils away in each session as `whole_school.SUDDEN` has it, shape (S,)."""
+    of: Ints
+    """Pupils whose session counted, shape (S,)."""
+
+    def until(self, ordinal: int) -> "SchoolRecord":
+        """Return the record up to a session, this included."""
+        end = int(np.searchsorted(self.ordinals, ordinal, side="right"))
+        return SchoolRecord(self.ordinals[:end], self.away[:end], self.of[:end])
+
+
 class Finding(NamedTuple):
-    """A rule's words for people about one pupil, and what they rest on."""
+    """A rule's words for people about one pupil or school, and what they rest on."""
 
     explanation: str
     """Plain sentences for a teacher: no name, no UPN."""
@@ -108,8 +128,12 @@ class Rule(Protocol[State]):
         The state given is never changed in place: it may be a snapshot.
         """
 
-    def explain(self, record: PupilRecord, anchor: int) -> Finding:
-        """Say why the bell with this anchor rings (or rang)."""
+    def explain(self, record: Any, anchor: int) -> Finding:
+        """Say why the bell with this anchor rings (or rang).
+
+        Args:
+            record: a `PupilRecord`, or the `SchoolRecord` for the school's own bell.
+        """
 
 
 class Episode(NamedTuple):
@@ -121,15 +145,18 @@ class Episode(NamedTuple):
     """The highest so far."""
     until: int | None
     """Ordinal of the session after which it no longer rang; None while it rings."""
+    grounds: int = 0
+    """Places of the emerging rules that rang in its story, as bits; 0: it is no story."""
 
 
 EpisodeKey = tuple[int, int]
-"""A pupil's position in the book, and the anchor."""
+"""A pupil's position in the book (`SCHOOL` for the school itself), and the anchor."""
 
 
 class Progress(NamedTuple):
     """A fold that has come as far as some session: give it to `advance` to go on from there."""
 
+    school: WholeSchool
     diary: Diary
     stories: Stories
     states: tuple[Any, ...]
@@ -143,6 +170,7 @@ class Progress(NamedTuple):
 def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
     """Return the fold of these rules before the first session of a book with this many pupils."""
     return Progress(
+        WholeSchool(),
         start_diary(pupils),
         start_stories(pupils),
         tuple(rule.start(pupils) for rule in rules),
@@ -153,8 +181,11 @@ def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
 
 def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> Progress:
     """Step every rule over one session."""
-    diary, day = step_diary(progress.diary, column.ordinal, column.codes)
-    column = column._replace(day=day)
+    school = step_school(progress.school, column.ordinal, column.codes)
+    diary, day = step_diary(
+        progress.diary, column.ordinal, column.codes, school, column.year_groups
+    )
+    column = column._replace(day=day, school=school)
     stepped = [rule.step(state, column) for rule, state in zip(rules, progress.states, strict=True)]
     ringing = [signals for _, signals in stepped]
     stories = progress.stories
@@ -168,7 +199,7 @@ def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> P
         for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
     )
     states = tuple(state for state, _ in stepped)
-    return Progress(diary, stories, states, tuple(ringing), tuple(episodes))
+    return Progress(school, diary, stories, states, tuple(ringing), tuple(episodes))
 
 
 def _merged(
@@ -199,17 +230,19 @@ def _note(
     noted = dict(known)
     for key in was.keys() - now.keys():
         noted[key] = noted[key]._replace(until=ordinal)
-    for key, severity in now.items():
-        if was.get(key) == severity:
+    for key, rung in now.items():
+        if was.get(key) == rung:
             continue
+        severity, grounds = rung
         earlier = noted.get(key) or Episode(ordinal, severity, None)
-        noted[key] = Episode(earlier.since, max(earlier.severity, severity), None)
+        noted[key] = Episode(earlier.since, max(earlier.severity, severity), None, grounds)
     return noted
 
 
-def _by_key(rows: Signals) -> dict[EpisodeKey, int]:
+def _by_key(rows: Signals) -> dict[EpisodeKey, tuple[int, int]]:
     keys = zip(rows.pupils.tolist(), rows.anchors.tolist(), strict=True)
-    return dict(zip(keys, rows.severities.tolist(), strict=True))
+    grounds = [0] * len(rows.pupils) if rows.grounds is None else rows.grounds.tolist()
+    return dict(zip(keys, zip(rows.severities.tolist(), grounds, strict=True), strict=True))
 
 
 def column_of(codes: Codes, **when: Any) -> Column:
@@ -229,4 +262,9 @@ def _same(before: Signals, after: Signals) -> bool:
         before.pupils.tobytes() == after.pupils.tobytes()
         and before.anchors.tobytes() == after.anchors.tobytes()
         and before.severities.tobytes() == after.severities.tobytes()
+        and _bytes(before.grounds) == _bytes(after.grounds)
     )
+
+
+def _bytes(values: NDArray[Any] | None) -> bytes:
+    return b"" if values is None else values.tobytes()

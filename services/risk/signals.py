@@ -10,6 +10,10 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int32]
 
 
+SCHOOL = -1
+"""The position, in a book, of the school itself: a bell that is about no one pupil."""
+
+
 class Severity(IntEnum):
     """How soon a person should look: at leisure, the same morning, at once."""
 
@@ -22,7 +26,7 @@ class Signals(NamedTuple):
     """What a rule says after a session: one row for each pupil and grounds, sorted by both."""
 
     pupils: Ints
-    """Positions in the book, int32, shape (K,)."""
+    """Positions in the book, or `SCHOOL`, int32, shape (K,)."""
     anchors: Ints
     """Ordinal of the session (or day x 2, or year) with which the grounds began, int32, (K,).
 
@@ -31,10 +35,19 @@ class Signals(NamedTuple):
     """
     severities: NDArray[np.uint8]
     """`Severity`, uint8, shape (K,)."""
+    grounds: NDArray[np.uint32] | None = None
+    """Of a story, the places of the rules that rang in it, as bits, shape (K,)."""
 
 
 NOTHING = Signals(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))
 """Nobody rings."""
+
+
+def about_school(anchor: int, severity: Severity) -> Signals:
+    """Make the signals of a rule on schools: its own bell rings."""
+    return Signals(
+        np.array([SCHOOL], np.int32), np.array([anchor], np.int32), np.array([severity], np.uint8)
+    )
 
 
 def signals(

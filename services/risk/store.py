@@ -51,12 +51,12 @@ async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule[Any]]) -
     book = Book(urn, rules, version=await version_of(db, urn))
     table = StoredPupil
     pupils = await db.execute(
-        select(table.upn, table.entered_on, table.left_on)
+        select(table.upn, table.entered_on, table.left_on, table.cohort)
         .where(table.urn == urn)
         .order_by(table.position)
     )
     for pupil in pupils:
-        book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on))
+        book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on, pupil.cohort))
     columns = await db.execute(
         select(StoredColumn.ordinal, StoredColumn.codes).where(StoredColumn.urn == urn)
     )

@@ -33,18 +33,22 @@ class Stories(NamedTuple):
     """Stories so far."""
     quiet: Ints
     """School days without absence until the story ends."""
+    grounds: NDArray[np.uint32]
+    """Places of the rules that rang while the story was open, as bits."""
 
     def signals_of(self, rule: int) -> Signals:
         """Return the open stories that this rule opened."""
         at = np.flatnonzero(self.leader == rule)
-        return Signals(at.astype(np.int32), self.anchors[at], self.severities[at])
+        return Signals(at.astype(np.int32), self.anchors[at], self.severities[at], self.grounds[at])
 
 
 def start_stories(pupils: int) -> Stories:
     """Return no stories."""
     none = np.zeros(pupils, np.int32)
     nobody = np.full(pupils, NOBODY, np.int16)
-    return Stories(nobody, none, np.zeros(pupils, np.uint8), none, none)
+    return Stories(
+        nobody, none, np.zeros(pupils, np.uint8), none, none, np.zeros(pupils, np.uint32)
+    )
 
 
 def merge(
@@ -64,17 +68,21 @@ def merge(
     quiet = np.where(is_open, goes_on, 0).astype(np.int32)
     leader = np.where(is_open & (quiet <= 0), NOBODY, stories.leader).astype(np.int16)
     anchors, severities, times = stories.anchors.copy(), stories.severities.copy(), stories.times
+    grounds = stories.grounds.copy()
     year = date(academic_year, 8, 1).toordinal() * 2
     for rule, rung in ranked:
-        new = ~is_open[rung.pupils]
-        opened = rung.pupils[new]
-        if len(opened) == 0:
+        if len(rung.pupils) == 0:
             continue
-        is_open[opened] = True
-        times = times.copy()
-        times[opened] += 1
-        leader[opened], quiet[opened] = rule, QUIET_DAYS
-        # The n-th story of the year, whatever a later correction does to the day that it began.
-        anchors[opened] = year + times[opened]
-        severities[opened] = rung.severities[new]
-    return Stories(leader, anchors, severities, times, quiet)
+        opened = rung.pupils[~is_open[rung.pupils]]
+        if len(opened):
+            is_open[opened] = True
+            times = times.copy()
+            times[opened] += 1
+            leader[opened], quiet[opened] = rule, QUIET_DAYS
+            # The n-th story of the year, whatever a later correction does to the day it began.
+            anchors[opened] = year + times[opened]
+            severities[opened], grounds[opened] = 0, 0
+        grounds[rung.pupils] |= np.uint32(1 << rule)
+        # What is added later can make the story graver, and never less grave.
+        severities[rung.pupils] = np.maximum(severities[rung.pupils], rung.severities)
+    return Stories(leader, anchors, severities, times, quiet, grounds)

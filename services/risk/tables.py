@@ -36,6 +36,8 @@ class StoredPupil(Base):
     entered_on: Mapped[date | None]
     left_on: Mapped[date | None]
     home_la: Mapped[str | None] = mapped_column(String(10))
+    cohort: Mapped[int | None]
+    """Calendar year in which the academic year of the pupil's birth began: a year group's own."""
 
 
 class StoredColumn(Base):

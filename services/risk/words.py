@@ -1,6 +1,6 @@
 """What a bell says when it turns: the rule's own words, or why they no longer hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,19 +8,22 @@ from libs.common.codes import BY_NUMBER
 from libs.common.school_day import Session, ordinal_of
 from services.risk.bells import Turn
 from services.risk.book import when
-from services.risk.fold import Finding, PupilRecord, Rule
+from services.risk.fold import Finding, PupilRecord, Rule, SchoolRecord
 
 TOLD_MAX = 5
 """Most corrected sessions named in a withdrawn bell's explanation."""
 
 
 def words_of(
-    rule: Rule[Any], record: PupilRecord, turn: Turn, before: Mapping[str, Any] | None
+    rule: Rule[Any],
+    record: PupilRecord | SchoolRecord,
+    turn: Turn,
+    before: Mapping[str, Any] | None,
 ) -> Finding:
     """Return a bell's explanation and evidence as it turns."""
     if turn.status == "withdrawn" and before is not None:
         return Finding(_withdrawn(record, before["evidence"]), dict(before["evidence"]))
-    if rule.emerging and turn.since is not None:
+    if turn.since is not None and (rule.emerging or isinstance(record, SchoolRecord)):
         record = record.until(turn.since)  # what was seen when it rang
     finding = rule.explain(record, turn.key.anchor)
     if turn.status == "cleared":
@@ -28,7 +31,24 @@ def words_of(
     return finding
 
 
-def _withdrawn(record: PupilRecord, evidence: Mapping[str, Any]) -> str:
+def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]) -> Finding:
+    """Name the other emerging rules whose grounds have joined the bell's story."""
+    if not rules:
+        return finding
+    others = [rule for rule in rules if rule.kind != leader.kind]
+    also = "".join(f" Also seen: {rule.title[0].lower()}{rule.title[1:]}." for rule in others)
+    grounds = [leader.kind, *(rule.kind for rule in others)]
+    return Finding(finding.explanation + also, {**finding.evidence, "grounds": grounds})
+
+
+def _withdrawn(record: PupilRecord | SchoolRecord, evidence: Mapping[str, Any]) -> str:
+    changed = _changed(record, evidence) if isinstance(record, PupilRecord) else []
+    told = "; ".join(changed[-TOLD_MAX:])
+    reason = f" {told[0].upper()}{told[1:]}." if told else ""
+    return f"Withdrawn: what the register now says no longer supports this bell.{reason}"
+
+
+def _changed(record: PupilRecord, evidence: Mapping[str, Any]) -> list[str]:
     now = dict(zip(record.ordinals.tolist(), record.codes.tolist(), strict=True))
     changed = []
     for mark in evidence.get("sessions", ()):
@@ -38,6 +58,4 @@ def _withdrawn(record: PupilRecord, evidence: Mapping[str, Any]) -> str:
             changed.append(f"{when(ordinal)} no longer counts")
         elif code.text != mark["code"]:
             changed.append(f"{when(ordinal)} is now {code.text} ({code.meaning})")
-    told = "; ".join(changed[-TOLD_MAX:])
-    reason = f" {told[0].upper()}{told[1:]}." if told else ""
-    return f"Withdrawn: what the register now says no longer supports this bell.{reason}"
+    return changed

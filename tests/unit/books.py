@@ -18,10 +18,12 @@ from services.risk.fold import (
     Progress,
     PupilRecord,
     Rule,
+    SchoolRecord,
     advance,
     begin,
     column_of,
 )
+from services.risk.whole_school import SUDDEN
 
 MONDAY = date(2026, 9, 7)
 NUMBER = {" ": 0, "4": NUMBERS["Y4"], **{c: n for c, n in NUMBERS.items() if len(c) == 1}}
@@ -100,4 +102,13 @@ def finding(rule: Rule[Any], marks: Marks | str) -> Finding:
             np.array([c.codes[0] for c in taken], np.uint8),
         ),
         anchor,
+    )
+
+
+def school_record(taken: Sequence[Column]) -> SchoolRecord:
+    """Return what a rule on schools explains itself by."""
+    return SchoolRecord(
+        np.array([c.ordinal for c in taken], np.int64),
+        np.array([np.count_nonzero(SUDDEN[c.codes]) for c in taken], np.int32),
+        np.array([np.count_nonzero(c.possible) for c in taken], np.int32),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.risk.catalogue import RULES
 from services.risk.fold import PupilRecord, Rule, Severity, advance, begin
-from tests.unit.books import MONDAY, Marks, columns
+from tests.unit.books import MONDAY, Marks, columns, school_record
 
 MARKS = st.lists(st.text("/LIMNOUGCD4 ", min_size=60, max_size=60), min_size=1, max_size=3)
 
@@ -49,11 +49,15 @@ def test_a_record_that_no_longer_supports_a_bell_still_has_words(
     rule: Rule[object], marks: str
 ) -> None:
     taken = columns(Marks([marks]))
-    record = PupilRecord(
-        np.array([c.ordinal for c in taken], np.int64),
-        np.array([c.school_day for c in taken], np.int32),
-        np.array([c.school_week for c in taken], np.int32),
-        np.array([c.codes[0] for c in taken], np.uint8),
+    record = (
+        school_record(taken)
+        if rule.kind == "mass-absence"
+        else PupilRecord(
+            np.array([c.ordinal for c in taken], np.int64),
+            np.array([c.school_day for c in taken], np.int32),
+            np.array([c.school_week for c in taken], np.int32),
+            np.array([c.codes[0] for c in taken], np.uint8),
+        )
     )
 
     told = rule.explain(record, MONDAY.toordinal() * 2)

@@ -82,7 +82,7 @@ class LeavesAfterRegistration:
         rate = float(np.count_nonzero(day.left)) / pupils
         unusual = (rate * pupils + SCHOOL_PRIOR) / (state.usual * pupils + SCHOOL_PRIOR)
         prior = (self.prior_events, self.prior_days)
-        before = own_rate(state.left, state.could, prior, min(max(unusual, 0.6), 15.0))
+        before = own_rate(state.left, state.could, prior, np.float32(min(max(unusual, 0.6), 15.0)))
         after = np.minimum(before * np.float32(1.5) + np.float32(self.rise), np.float32(0.9))
         gains = event_gains(day.left, day.could_leave, before, after)
         evidence = added(state.evidence, gains, int(1300 * self.needed))

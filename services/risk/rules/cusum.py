@@ -21,10 +21,12 @@ SURE = np.float32(0.8)
 """No chance is taken for greater than this."""
 
 
-def own_rate(seen: Floats, of: Floats, prior: tuple[float, float], unusual: float) -> Floats:
+def own_rate(
+    seen: Floats, of: Floats, prior: tuple[float, float], unusual: Floats | np.float32
+) -> Floats:
     """Return a pupil's chance today: own rate drawn to a prior (events, days), times the day's."""
     events, days = np.float32(prior[0]), np.float32(prior[1])
-    return np.asarray(np.minimum((seen + events) / (of + days) * np.float32(unusual), SURE))
+    return np.asarray(np.minimum((seen + events) / (of + days) * unusual, SURE))
 
 
 def thousandths(ratio: Floats) -> Ints:

@@ -67,3 +67,11 @@ def change_in_words(record: PupilRecord, title: str) -> Finding:
     )
     facts = {"missed": now, "of": held, "missed_before": earlier, "of_before": before}
     return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+
+def school_sessions(ordinals: Iterable[int]) -> list[dict[str, str]]:
+    """Return sessions of a school as evidence; the latest `SESSIONS_MAX`."""
+    return [
+        {"date": day_of(ordinal).isoformat(), "session": str(session_of(ordinal))}
+        for ordinal in list(ordinals)[-SESSIONS_MAX:]
+    ]

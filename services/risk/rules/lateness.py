@@ -83,7 +83,7 @@ class Lateness:
         rate = float(np.count_nonzero(day.late)) / pupils
         unusual = (rate * pupils + SCHOOL_PRIOR) / (state.usual * pupils + SCHOOL_PRIOR)
         prior = (self.prior_events, self.prior_days)
-        before = own_rate(state.late, state.came, prior, min(max(unusual, 0.6), 15.0))
+        before = own_rate(state.late, state.came, prior, np.float32(min(max(unusual, 0.6), 15.0)))
         after = np.minimum(before * np.float32(1.4) + np.float32(self.rise), np.float32(0.95))
         gains = event_gains(day.late, day.came, before, after)
         evidence = added(state.evidence, gains, int(1300 * self.needed))

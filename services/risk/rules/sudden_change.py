@@ -138,7 +138,8 @@ class SuddenChange:
             ONE - np.minimum(hard + soft, MOST_OF_BOTH)
         )
         began = np.where(day.hard, hard_after / hard, soft_after / soft)
-        return thousandths(np.where(day.begins, began, neither)) * day.free
+        says = day.free & ~(day.begins & ~day.hard) if day.wave else day.free
+        return thousandths(np.where(day.begins, began, neither)) * says
 
     def _goes_on(self, day: Day) -> Ints:
         usual = np.where(day.hard, self.goes_on_hard, self.goes_on_soft)

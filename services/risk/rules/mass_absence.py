@@ -1,0 +1,84 @@
+"""A school from which so many are away that it is one event, not many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.risk import whole_school
+from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Severity, Signals
+from services.risk.rules.evidence import in_words, school_sessions
+from services.risk.rules.rates import year_anchor
+from services.risk.signals import about_school
+from services.risk.whole_school import WholeSchool, step_counts
+
+
+@dataclass(frozen=True)
+class MassAbsence:
+    """Schools with far more pupils away than on a usual such morning or afternoon.
+
+    What it finds is found once for all rules, in `services.risk.whole_school`: while it rings, an
+    illness says nothing about the pupil who has it.
+
+    Source:
+        Farrington et al., Journal of the Royal Statistical Society A 159 (1996).
+    """
+
+    kind = "mass-absence"
+    version = "1"
+    emerging = False
+    rank = 0
+    title = "Many pupils away at once"
+    source = (
+        "Farrington et al., detection of outbreaks, Journal of the Royal Statistical Society A 159 "
+        "(1996); UK Health Security Agency, Health protection in children and young people "
+        "settings: when to tell the health protection team"
+    )
+    asks = (
+        "The school asks what has happened: an illness, the weather, transport, an event. "
+        "Meanwhile an illness rings no pupil's bell. It does not mean that each absence is "
+        "accounted for."
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Standard deviations, times the usual, and pupils more than usual, all of them needed."""
+        return {
+            "deviations": whole_school.DEVIATIONS,
+            "times_min": whole_school.TIMES_MIN,
+            "more_min": whole_school.MORE_MIN,
+            "grave_times": whole_school.GRAVE_TIMES,
+            "over_times": whole_school.OVER_TIMES,
+            "over_sessions": whole_school.OVER_SESSIONS,
+        }
+
+    def start(self, pupils: int) -> None:
+        """Need no state: the whole school's is kept for all rules."""
+
+    def step(self, state: None, column: Column) -> tuple[None, Signals]:
+        """Ring while there is mass absence; a warning once it is grave."""
+        school = column.school
+        if not school.mass:
+            return None, NOTHING
+        severity = Severity.warning if school.grave else Severity.notice
+        return None, about_school(year_anchor(column.academic_year) + school.times, severity)
+
+    def explain(self, record: SchoolRecord, anchor: int) -> Finding:
+        """Tell how many are away, and how many usually."""
+        school = WholeSchool()
+        seen: list[int] = []
+        marks = zip(record.ordinals.tolist(), record.away.tolist(), record.of.tolist(), strict=True)
+        for ordinal, away, of in marks:
+            school = step_counts(school, ordinal, away, of)
+            seen = [*seen, ordinal] if school.mass else []
+        share = round(100 * school.away / max(1, school.of))
+        usual = round(100 * school.expected / max(1, school.of))
+        text = (
+            f"{school.away} of {school.of} pupils away ({share} %) on "
+            f"{in_words(int(record.ordinals[-1]))}; usually {usual} % on such a session. It clears "
+            "when two days running are near the usual."
+        )
+        facts = {"away": school.away, "of": school.of, "usual": round(school.expected, 1)}
+        return Finding(text, {**facts, "sessions": school_sessions(seen)})
+
+
+RULES = (MassAbsence(),)

@@ -1,0 +1,122 @@
+"""The whole school: whether so many are away that the day says little about any one of them.
+
+Each session's absence is held against what is usual on that weekday and half of the day. The limit
+is that of outbreak detection: a count is unusual when its two-thirds power lies so many standard
+deviations above the expected one's, where the variance is what the school's own days have shown.
+
+Source: Farrington et al., "A statistical algorithm for the early detection of outbreaks of
+infectious disease", Journal of the Royal Statistical Society A 159 (1996). Figures are ours, see
+docs/detection.md.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from libs.common.codes import POSSIBLE, Codes, mask_of
+
+SUDDEN = mask_of("IMNOUG")
+"""Absence that can come as a wave. Study leave, suspensions, religious observance and leave (S, E,
+R, C) are known beforehand to concern many at once."""
+
+USUAL_AT_FIRST, SPREAD_AT_FIRST = 0.06, 2.0
+LEARNT, LEARNT_IN_MASS = 0.02, 0.004
+"""How fast what is usual follows the sessions: over five weeks; in a wave hardly at all."""
+SLOT_LEARNT = 0.1
+SPREAD_MIN, SPREAD_MAX = 1.5, 6.0
+DEVIATIONS = 3.3
+SETTLING, SETTLING_DEVIATIONS = 20, 2.0
+"""In the first sessions little is known of the school: the limit begins so much higher."""
+TIMES_MIN, MORE_MIN = 1.5, 6.0
+"""It is also half as much again as usual, and so many pupils more."""
+OVER_TIMES, OVER_SESSIONS = 1.3, 4
+"""Mass absence is over after so many sessions below so many times the usual."""
+GRAVE_TIMES = 3.0
+WEEKDAYS = 7
+
+
+class WholeSchool(NamedTuple):
+    """State after a session."""
+
+    sessions: int = 0
+    usual: float = USUAL_AT_FIRST
+    """Share of pupils away on a usual session."""
+    slots: tuple[float, ...] = (1.0,) * (2 * WEEKDAYS)
+    """Each weekday's morning and afternoon, as a multiple of `usual`."""
+    spread: float = SPREAD_AT_FIRST
+    """Variance of the count over its mean."""
+    mass: bool = False
+    """Mass absence: it has begun, and is not over."""
+    grave: bool = False
+    """It has been `GRAVE_TIMES` the usual."""
+    times: int = 0
+    """Mass absences so far."""
+    calm: int = 0
+    """Sessions since one that was well above the usual."""
+    away: int = 0
+    of: int = 0
+    expected: float = 0.0
+    """The latest session's pupils away, pupils counted, and pupils usually away."""
+
+
+def step_school(school: WholeSchool, ordinal: int, codes: Codes) -> WholeSchool:
+    """Take a session's code numbers, shape (P,)."""
+    return step_counts(
+        school,
+        ordinal,
+        int(np.count_nonzero(SUDDEN[codes])),
+        int(np.count_nonzero(POSSIBLE[codes])),
+    )
+
+
+def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
+    """Take a session in which `away` of `of` pupils were away."""
+    if of == 0:
+        return school
+    slot = (ordinal - 2) % (2 * WEEKDAYS)
+    expected = school.usual * school.slots[slot] * of
+    times = away / max(expected, 1.0)
+    settled = max(0.0, 1 - school.sessions / SETTLING) * SETTLING_DEVIATIONS
+    begins = (
+        away >= expected + MORE_MIN
+        and times >= TIMES_MIN
+        and away >= _limit(expected, school.spread, DEVIATIONS + settled)
+    )
+    calm = 0 if times >= OVER_TIMES else school.calm + 1
+    mass = begins or (school.mass and calm < OVER_SESSIONS)
+    return _learnt(school, slot, away / of, mass=mass)._replace(
+        sessions=school.sessions + 1,
+        spread=_spread(school, away, expected, mass=mass),
+        mass=mass,
+        grave=mass and (school.grave or (begins and times >= GRAVE_TIMES)),
+        times=school.times + (mass and not school.mass),
+        calm=calm,
+        away=away,
+        of=of,
+        expected=expected,
+    )
+
+
+def _limit(expected: float, spread: float, deviations: float) -> float:
+    expected = max(expected, 1.0)
+    return float(expected * (1 + 2 / 3 * deviations * (spread / expected) ** 0.5) ** 1.5)
+
+
+def _spread(school: WholeSchool, away: int, expected: float, *, mass: bool) -> float:
+    if mass:
+        return school.spread
+    seen = (away - expected) ** 2 / max(expected, 1.0)
+    spread = school.spread + LEARNT * (min(seen, 4 * SPREAD_MAX) - school.spread)
+    return min(max(spread, SPREAD_MIN), SPREAD_MAX)
+
+
+def _learnt(school: WholeSchool, slot: int, share: float, *, mass: bool) -> WholeSchool:
+    early = 1 / (school.sessions + 5)
+    weight = LEARNT_IN_MASS if mass else max(LEARNT, early)
+    usual = school.usual + weight * (share / school.slots[slot] - school.usual)
+    if mass:
+        return school._replace(usual=usual)
+    slots = list(school.slots)
+    seen = min(max(share / max(usual, 0.005), 0.5), 2.0)
+    slots[slot] += SLOT_LEARNT * (seen - slots[slot])
+    return school._replace(usual=usual, slots=tuple(slots))
