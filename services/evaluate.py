@@ -5,16 +5,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from libs.simulator import simulate
-from services.risk import trial
+from services.risk import baselines, trial
 from services.risk.catalogue import RULES
 from services.risk.trial import Detector, Score
 
 COLUMNS = (TextColumn("Schools"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 DETECTORS: dict[str, Detector] = {
-    "10 % year to date": trial.ten_percent,
-    "three days running": trial.three_days_running,
+    "10 % year to date": baselines.ten_percent,
+    "traffic light": baselines.traffic_light,
+    "three days running": baselines.three_days_running,
+    "EARS C2": baselines.ears_c2,
+    "one CUSUM": baselines.one_cusum,
     "Firstbell": trial.rules_detector(RULES),
-    "knows the truth": trial.knows_the_truth,
+    "knows the truth": baselines.knows_the_truth,
 }
 
 
@@ -31,7 +34,8 @@ def run(seeds: int, schools: int, console: Console) -> None:
                     scores[name] += trial.judge(case, detector(case))
                 progress.advance(task)
     console.print(_figures(scores))
-    console.print(_kinds(scores["Firstbell"]))
+    for tell in (_kinds, _bells, _fairness):
+        console.print(tell(scores["Firstbell"]))
 
 
 def _figures(scores: dict[str, Score]) -> Table:
@@ -42,7 +46,22 @@ def _figures(scores: dict[str, Score]) -> Table:
 
 
 def _kinds(score: Score) -> Table:
-    table = Table("kind of episode", "episodes", "found", title="Firstbell, by kind")
-    for kind, (count, hits) in sorted(score.by_kind.items()):
-        table.add_row(kind, str(count), f"{hits / count:.2f}")
+    table = Table("kind of episode", "episodes", "found", title="Firstbell, by kind of episode")
+    for kind, count in sorted(score.episodes_of.items()):
+        table.add_row(kind, str(count), f"{score.found_of[kind] / count:.2f}")
+    return table
+
+
+def _bells(score: Score) -> Table:
+    table = Table("kind of bell", "true", "others", title="Firstbell, by kind of bell")
+    for kind in sorted(score.true_of.keys() | score.others_of.keys()):
+        table.add_row(kind, str(score.true_of[kind]), str(score.others_of[kind]))
+    return table
+
+
+def _fairness(score: Score) -> Table:
+    columns = ("bells per 1,000 a week", "precision", "ever", "episodes")
+    table = Table("group", *columns, title="Firstbell, by group")
+    for name, row in score.fairness().items():
+        table.add_row(name, *(f"{row[c]:.2f}" for c in columns[:3]), str(int(row["episodes"])))
     return table

@@ -5,7 +5,7 @@ import pytest
 
 from libs.common.codes import NUMBERS
 from libs.simulator import simulate
-from services.risk import trial
+from services.risk import baselines, trial
 from services.risk.catalogue import RULES
 from services.risk.trial import Case, Rung, Score, Spell, judge
 
@@ -65,7 +65,17 @@ def test_scores_add_up() -> None:
     both = one + one + Score()
 
     assert (both.true, both.episodes, both.leads) == (2, 2, [1, 1])
-    assert both.by_kind == {"sudden-change": (2, 2)}
+    assert (both.episodes_of, both.found_of) == ({"sudden-change": 2}, {"sudden-change": 2})
+
+
+def test_medical_absence_is_recognised_by_its_own_bell_and_is_no_concern() -> None:
+    ill = case()._replace(medical=[SPELL._replace(kind="health-absence")])
+
+    one = judge(ill, [Rung(43, 0, "health-absence")])
+    other = judge(ill, [Rung(43, 0, "sudden-change")])
+
+    assert (one.medical, one.recognised, one.medical_as_concern, one.false) == (1, 1, 0, 0)
+    assert (other.recognised, other.medical_as_concern, other.false) == (0, 1, 1)
 
 
 def test_on_a_simulated_school_the_rules_find_more_and_ring_less_than_three_days_running() -> None:
@@ -74,8 +84,8 @@ def test_on_a_simulated_school_the_rules_find_more_and_ring_less_than_three_days
     for school in authority.schools:
         year = trial.case_of(school, authority.truth)
         ours += judge(year, trial.rules_detector(RULES)(year))
-        plain += judge(year, trial.three_days_running(year))
-        truth += judge(year, trial.knows_the_truth(year))
+        plain += judge(year, baselines.three_days_running(year))
+        truth += judge(year, baselines.knows_the_truth(year))
 
     assert truth.ever == truth.episodes == ours.episodes
     assert truth.false == truth.known == 0
