@@ -1,6 +1,7 @@
 """Settings: `FIRSTBELL_…` environment variables, checked at start and passed by hand."""
 
 import os
+from datetime import time
 from pathlib import Path
 from typing import Self
 
@@ -47,6 +48,12 @@ class ServiceSettings(BaseSettings):
     )
     request_bytes_max: int = Field(4_000_000, gt=0, description="Largest request body, in bytes.")
     retry_base_s: float = Field(5.0, gt=0, description="Seconds before a webhook's second attempt.")
+    register_due_am: time = Field(
+        time(10, 30), description="When a morning's registers are due, in England's time."
+    )
+    register_due_pm: time = Field(
+        time(14, 45), description="When an afternoon's registers are due."
+    )
     log_level: str = Field("INFO", description="Least severe log line written.")
 
     @classmethod

@@ -131,7 +131,7 @@ async def claim_due(
     earlier = Delivery.__table__.alias("earlier")
     blocked = select(earlier.c.number).where(
         earlier.c.endpoint == Delivery.endpoint,
-        earlier.c.upn == Delivery.upn,
+        earlier.c.upn.is_not_distinct_from(Delivery.upn),
         earlier.c.state == "pending",
         earlier.c.number < Delivery.number,
     )

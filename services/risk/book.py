@@ -142,6 +142,18 @@ class Book:
             self._sessions = _numbered(self._ordinals())
         return self._sessions
 
+    def silence(self, latest: int) -> list[int]:
+        """Return the planned sessions without a register that end with `latest`, oldest first."""
+        planned = sorted({o for year in self._open.values() for o in year if o <= latest})
+        silent: list[int] = []
+        while planned and planned[-1] not in self.columns:
+            silent.insert(0, planned.pop())
+        return silent if silent and silent[-1] == latest else []
+
+    def is_planned(self, ordinal: int) -> bool:
+        """Whether the calendar has this session."""
+        return any(ordinal in year for year in self._open.values())
+
     def fold(self) -> Progress:
         """Return the rules' progress after the latest session, stepping over what has changed."""
         sessions = self.sessions()

@@ -24,6 +24,7 @@ from services.risk import store
 from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book, Enrolment
 from services.risk.fold import SCHOOL, Episode, Progress, Rule, Severity
+from services.risk.silences import silences_of
 from services.risk.words import with_grounds, words_of
 
 BOOKS_MAX = 1000
@@ -37,6 +38,8 @@ class Shelf:
     book: Book
     bells: dict[BellKey, dict[str, Any]]
     progress: Progress | None = None
+    is_silent: bool = True
+    """Whether a register is known to be missing; not known of a book just opened."""
 
 
 @dataclass
@@ -105,6 +108,13 @@ class Evaluator:
             shelf.book.involve(event.upn, event.involvements)
             await self._evaluate(db, shelf, event.occurred_at, quiet=False)
 
+    async def take_silence(self, db: AsyncConnection, urn: str, latest: int, at: datetime) -> None:
+        """Ring for a school whose registers up to the session `latest` have not come."""
+        shelf = await self._open(db, urn)
+        silent = shelf.book.silence(latest)
+        if silent:
+            await self._evaluate(db, shelf, at, quiet=False, silent=silent)
+
     async def _welcome(self, db: AsyncConnection, book: Book, known: int) -> None:
         new = book.upns[known:]
         blank = {"entered_on": None, "left_on": None, "home_la": None, "cohort": None}
@@ -129,21 +139,27 @@ class Evaluator:
         return shelf
 
     async def _evaluate(
-        self, db: AsyncConnection, shelf: Shelf, at: datetime, *, quiet: bool
+        self,
+        db: AsyncConnection,
+        shelf: Shelf,
+        at: datetime,
+        *,
+        quiet: bool,
+        silent: Sequence[int] = (),
     ) -> None:
         book = shelf.book
         book.version += 1
         await store.set_version(db, book.urn, book.version)
         before, shelf.progress = shelf.progress, book.fold()
-        if before is not None and all(
-            a is b for a, b in zip(before.episodes, shelf.progress.episodes, strict=True)
-        ):
+        if not (silent or shelf.is_silent) and _same(before, shelf.progress):
             return
+        silences = silences_of(shelf.bells, book, silent)
+        shelf.is_silent = any(episode.until is None for episode in silences.values())
         standing = {
             key: Standing(Severity[row["severity"]], row["status"], self._grounds(row))
             for key, row in shelf.bells.items()
         }
-        turns = diff(standing, _episodes(book, shelf.progress))
+        turns = diff(standing, _episodes(book, shelf.progress) | silences)
         events = [self._turn(shelf, turn, at, quiet=quiet) for turn in turns]
         await store.save_bells(db, [shelf.bells[turn.key] for turn in turns])
         await outbox.append(db, "risk", [event for event in events if event is not None])
@@ -194,6 +210,12 @@ class Evaluator:
 
 def _key(row: dict[str, Any]) -> BellKey:
     return BellKey(row["kind"], row["upn"] or THE_SCHOOL, row["anchor"])
+
+
+def _same(before: Progress | None, after: Progress) -> bool:
+    return before is not None and all(
+        a is b for a, b in zip(before.episodes, after.episodes, strict=True)
+    )
 
 
 def _episodes(book: Book, progress: Progress) -> dict[BellKey, Episode]:

@@ -5,11 +5,13 @@ from fastapi import FastAPI
 from libs.common.consumer import Consumer
 from libs.common.events import CALENDAR, INVOLVEMENTS, REGISTERS, ROLL
 from libs.common.outbox import Relay
+from libs.common.school_day import Session
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.risk.api import router
 from services.risk.catalogue import RULES
 from services.risk.evaluate import Evaluator
+from services.risk.watch import Watch
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -32,5 +34,15 @@ async def _run(app: FastAPI, running: Running) -> None:
         committed=relay.wake,
         rolled_back=evaluator.forget,
     )
+    settings: ServiceSettings = app.state.settings
+    watch = Watch(
+        app.state.database,
+        app.state.log,
+        Evaluator(evaluator.rules),
+        {Session.am: settings.register_due_am, Session.pm: settings.register_due_pm},
+        relay.wake,
+    )
+    app.state.watch = watch
+    running.start("watch", watch.run)
     running.start("relay", relay.run)
     running.start("consumer", consumer.run)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
 from libs.common.events import Bell, CalendarSet, Closure, Involvement, Term
-from libs.common.school_day import utc_now
+from libs.common.school_day import academic_year_of, day_of, session_of, utc_now
 from services.risk.book import Book, Enrolment
 from services.risk.fold import Rule
 from services.risk.tables import (
@@ -85,6 +85,37 @@ async def calendars_of(db: AsyncConnection, urn: str) -> list[CalendarSet]:
         )
         for row in rows
     ]
+
+
+async def schools_expected(db: AsyncConnection, ordinal: int) -> tuple[int, list[str]]:
+    """Return how many schools' registers for a session are expected, and whose have not come.
+
+    Expected are those whose calendar has the session and of which some register has ever come.
+    """
+    year = academic_year_of(day_of(ordinal))
+    has = select(StoredColumn.ordinal).where(StoredColumn.urn == StoredCalendar.urn)
+    query = select(
+        StoredCalendar.urn,
+        StoredCalendar.terms,
+        StoredCalendar.closed,
+        has.where(StoredColumn.ordinal == ordinal).exists().label("came"),
+    ).where(StoredCalendar.academic_year == year, has.exists())
+    expected, silent = 0, []
+    for row in await db.execute(query.order_by(StoredCalendar.urn)):
+        if is_open(row.terms, row.closed, ordinal):
+            expected += 1
+            if not row.came:
+                silent.append(row.urn)
+    return expected, silent
+
+
+def is_open(terms: list[dict[str, str]], closed: list[dict[str, str]], ordinal: int) -> bool:
+    """Whether a stored calendar has this session."""
+    day, session = day_of(ordinal), session_of(ordinal).value
+    text = day.isoformat()
+    if day.weekday() >= 5 or not any(t["starts_on"] <= text <= t["ends_on"] for t in terms):
+        return False
+    return not any(c["date"] == text and c.get("session") in {None, session} for c in closed)
 
 
 async def save_calendar(db: AsyncConnection, calendar: CalendarSet) -> None:

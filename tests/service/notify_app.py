@@ -44,7 +44,7 @@ def bell(
     sequence: int = 1,
     *,
     kind: str = "unexplained-absence",
-    upn: str = ADA,
+    upn: str | None = ADA,
     number: int = 1,
     severity: Literal["notice", "warning", "urgent"] = "urgent",
     quiet: bool = False,

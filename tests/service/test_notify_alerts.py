@@ -37,6 +37,16 @@ async def test_a_bell_becomes_an_alert_for_each_who_needs_to_know(house: House) 
     assert await house.alerts_of("eve") == await house.alerts_of("lea") == []
 
 
+async def test_a_schools_own_bell_goes_to_the_school_and_is_about_no_child(house: House) -> None:
+    await house.tell(bell(kind="register-missing", upn=None, severity="notice"))
+
+    (alert,) = await house.alerts_of("lea")
+    assert (alert["kind"], alert["child"], alert["school"]) == (
+        "register-missing", {}, {"urn": "100000"},
+    )  # fmt: skip
+    assert await house.alerts_of("sam") == await house.alerts_of("sue") == []
+
+
 async def test_an_alert_is_as_the_contract_says_with_the_permitted_fields(house: House) -> None:
     await house.tell(bell())
 

@@ -27,7 +27,7 @@ EMERGING = {
 }
 
 
-SCHOOLS = {"mass-absence"}
+SCHOOLS = {"mass-absence", "register-missing"}
 
 
 def test_the_catalogue_has_the_emerging_kinds() -> None:
