@@ -75,6 +75,6 @@ def _turn(key: BellKey, standing: Standing | None, episode: Episode) -> Turn | N
         return Turn(key, "cleared", *said)
     if not rings and (standing is None or standing.status == "withdrawn"):
         return Turn(key, None, *said)
-    if rings and standing is not None and episode.grounds != standing.grounds:
+    if standing is not None and (severity, episode.grounds) != standing[0:3:2]:
         return Turn(key, None, *said)
     return None

@@ -32,6 +32,7 @@ TIMES_MIN, MORE_MIN = 1.5, 6.0
 OVER_TIMES, OVER_SESSIONS = 1.3, 4
 """Mass absence is over after so many sessions below so many times the usual."""
 GRAVE_TIMES = 3.0
+SIZE_SHARE_MIN, SIZE_KEPT = 0.5, 0.99
 WEEKDAYS = 7
 
 
@@ -53,6 +54,8 @@ class WholeSchool(NamedTuple):
     """Mass absences so far."""
     calm: int = 0
     """Sessions since one that was well above the usual."""
+    size: float = 0.0
+    """Pupils who counted in the fullest of the latest sessions."""
     away: int = 0
     of: int = 0
     expected: float = 0.0
@@ -70,8 +73,11 @@ def step_school(school: WholeSchool, ordinal: int, codes: Codes) -> WholeSchool:
 
 
 def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
-    """Take a session in which `away` of `of` pupils were away."""
-    if of == 0:
+    """Take a session in which `away` of `of` pupils were away.
+
+    A session of which the registers of less than half the school have come says nothing yet.
+    """
+    if of < max(1.0, SIZE_SHARE_MIN * school.size):
         return school
     slot = (ordinal - 2) % (2 * WEEKDAYS)
     expected = school.usual * school.slots[slot] * of
@@ -91,6 +97,7 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
         grave=mass and (school.grave or (begins and times >= GRAVE_TIMES)),
         times=school.times + (mass and not school.mass),
         calm=calm,
+        size=max(of, SIZE_KEPT * school.size),
         away=away,
         of=of,
         expected=expected,
