@@ -1,5 +1,6 @@
 """One service's database: the only place that opens transactions and commits them."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -94,10 +95,21 @@ def _engine(url: str, service: str) -> AsyncEngine:
             pool_size=10,
             connect_args={"server_settings": {"search_path": service}, "timeout": 5},
         )
-    engine = create_async_engine(url, connect_args={"timeout": 30, "isolation_level": None})
+    engine = create_async_engine(
+        url, connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection}
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def close(self) -> None:
+        # A task cancelled between INSERT … RETURNING and its rows leaves a statement open, with
+        # which SQLite keeps even a closed connection's lock, until the cursor is collected.
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
