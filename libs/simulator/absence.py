@@ -10,7 +10,8 @@ import numpy as np
 
 from libs.common.codes import NUMBERS, Codes
 from libs.simulator.calendar import Calendar
-from libs.simulator.dfe import PUBLISHED, RANKS, TENDENCY, Phase
+from libs.simulator.climate import Climate
+from libs.simulator.dfe import PUBLISHED, RANKS, Phase, Tendency
 from libs.simulator.people import Pupil
 from libs.simulator.spells import Bools, Floats, Lengths, rhythm_of, season_of, spells
 
@@ -59,10 +60,19 @@ LAYERS = (
 """Drawn in this order: a day that one has taken, another does not get."""
 
 
-def tendencies(rng: np.random.Generator, phase: Phase, pupils: tuple[Pupil, ...]) -> Floats:
+def tendencies(
+    rng: np.random.Generator,
+    phase: Phase,
+    pupils: tuple[Pupil, ...],
+    tendency: Tendency,
+    climate: Climate,
+) -> Floats:
     """Return the share of sessions that each pupil tends to miss, shape (P,).
 
     A pupil's rank in the school decides: chance, then free meals and a worker push it up.
+
+    Args:
+        tendency: what a pupil of each rank tends to miss.
     """
     score = rng.random(len(pupils))
     score += 0.20 * np.array([p.free_meals for p in pupils])
@@ -71,20 +81,36 @@ def tendencies(rng: np.random.Generator, phase: Phase, pupils: tuple[Pupil, ...]
     ranks = np.empty(len(pupils))
     ranks[order] = (np.arange(len(pupils)) + 0.5) / len(pupils)
     school = 0.94 + 0.12 * rng.random()
-    return np.round(school * np.interp(ranks, RANKS, TENDENCY[phase]), 9)
+    return np.round(school * climate.absence * np.interp(ranks, RANKS, tendency[phase]), 9)
 
 
-def shares_of(phase: Phase, tendency: Floats) -> Floats:
+_UNAUTHORISED, _ILLNESS = (
+    next(n for n, layer in enumerate(LAYERS) if layer.code == code) for code in "OI"
+)
+
+
+def at_even_ranks(phase: Phase, tendency: Tendency) -> Floats:
+    """Return the tendencies of 2,000 pupils at even ranks, shape (2000,)."""
+    ranks = (np.arange(2000) + 0.5) / 2000
+    return np.asarray(np.interp(ranks, RANKS, tendency[phase]))
+
+
+def shares_of(phase: Phase, tendency: Floats, usual: Floats, climate: Climate) -> Floats:
     """Return each layer's share of sessions for each pupil, shape (layers, P).
 
     The most absent have the heavy mix; the mix of the others is what is left of the published
     figures after them. Each is given as a share of what the layers before it leave.
+
+    Args:
+        usual: the tendencies of pupils at even ranks, which the published figures are spread over.
     """
-    ranks = (np.arange(2000) + 0.5) / 2000
-    usual = np.interp(ranks, RANKS, TENDENCY[phase])
     weight = float((usual * np.minimum(1, usual / HEAVY_FROM)).sum() / usual.sum())
     figures = np.array([getattr(PUBLISHED[phase], layer.figure) for layer in LAYERS])
     heavy = np.array([layer.heavy[phase] for layer in LAYERS])
+    for mix in (figures, heavy):
+        moved = mix[_UNAUTHORISED] * (climate.unauthorised - 1)
+        mix[_UNAUTHORISED] += moved
+        mix[_ILLNESS] -= moved
     mild = np.clip((figures / figures.sum() - weight * heavy) / (1 - weight), 0, None)
     far = np.minimum(1, tendency / HEAVY_FROM)
     shares = tendency * (mild[:, None] * (1 - far) + heavy[:, None] * far)
@@ -93,23 +119,34 @@ def shares_of(phase: Phase, tendency: Floats) -> Floats:
 
 
 def ordinary_year(
-    rng: np.random.Generator, phase: Phase, calendar: Calendar, tendency: Floats, wave: Wave
+    rng: np.random.Generator, calendar: Calendar, shares: Floats, wave: Wave, climate: Climate
 ) -> Codes:
-    """Return a year's codes but for holidays, lateness and episodes, uint8, shape (S, P)."""
+    """Return a year's codes but for holidays, lateness and episodes, uint8, shape (S, P).
+
+    Args:
+        shares: each layer's share of sessions for each pupil, as `shares_of` returns them.
+    """
     first = calendar.days[0]
     span = (calendar.days[-1] - first).days + 1
     days = [first + timedelta(n) for n in range(span)]
     open_days = np.isin(np.arange(span), [(day - first).days for day in calendar.days])
     near = wave._replace(peak=wave.peak + timedelta(int(rng.integers(-5, 6))))
-    codes = np.zeros((2 * len(calendar.days), len(tendency)), np.uint8)
-    for layer, share in zip(LAYERS, shares_of(phase, tendency), strict=True):
+    codes = np.zeros((2 * len(calendar.days), shares.shape[1]), np.uint8)
+    for layer, share in zip(LAYERS, shares, strict=True):
         season = season_of(days, *near) if layer.code == "I" else np.ones(span)
-        rhythm = rhythm_of(days, open_days, season, layer.weekday, layer.lengths)
+        weekday = friday_of(layer, climate)
+        rhythm = rhythm_of(days, open_days, season, weekday, layer.lengths)
         missed = 1 - sum(layer.part) / 2  # sessions of a day in a spell, as a share
         in_spell = spells(rng, share / missed, rhythm, layer.lengths)[open_days]
         sessions = halves(rng, in_spell, layer.part)
         codes[sessions & (codes == 0)] = NUMBERS[layer.code]
     return codes
+
+
+def friday_of(layer: Layer, climate: Climate) -> tuple[float, ...]:
+    """Return how likely the layer's spells are to begin on each weekday, in this climate."""
+    friday = 1 + (layer.weekday[4] - 1) * climate.friday
+    return (*layer.weekday[:4], friday, *layer.weekday[5:])
 
 
 def halves(rng: np.random.Generator, days: Bools, part: tuple[float, float]) -> Bools:

@@ -21,7 +21,7 @@ def go_on_holiday(codes: Codes, phase: Phase, pupils: tuple[Pupil, ...], seed: l
     days = len(codes) // 2
     wanted = PUBLISHED[phase].holiday / 100 * days / HOLIDAYS.mean
     for column, pupil in enumerate(pupils):
-        rng = np.random.default_rng([*seed, int(pupil.household.id[3:])])
+        rng = household_rng(seed, pupil)
         goes, when, spread, length = rng.random(4).tolist()
         if goes >= wanted:
             continue
@@ -30,6 +30,11 @@ def go_on_holiday(codes: Codes, phase: Phase, pupils: tuple[Pupil, ...], seed: l
         # Half are at the end of a half-term, nearly enough every 32 school days.
         start = int(when * 6) * 32 + 32 - away if spread < 0.5 else int(when * (days - away))
         codes[2 * start : 2 * min(start + away, days), column] = NUMBERS["G"]
+
+
+def household_rng(seed: list[int], pupil: Pupil) -> np.random.Generator:
+    """Return the chance of a pupil's household: the same for siblings, at every school."""
+    return np.random.default_rng([*seed, int(pupil.household.id[3:])])
 
 
 def come_late(rng: np.random.Generator, codes: Codes, phase: Phase, tendency: Floats) -> Bools:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from libs.common.codes import BY_NUMBER, NO_MARK, NUMBERS, Codes, mask_of
 from libs.common.school_day import Session
+from libs.simulator.climate import Climate
 from libs.simulator.spells import Bools
 
 NO_REASON_SHARE = 0.36
@@ -51,7 +52,7 @@ class Marks(NamedTuple):
     minutes: NDArray[np.uint8]
 
 
-def marks_of(rng: np.random.Generator, codes: Codes, unexplained: Bools) -> Marks:
+def marks_of(rng: np.random.Generator, codes: Codes, unexplained: Bools, climate: Climate) -> Marks:
     """Return the year as told by registers, where `codes`, shape (S, P), is what happened.
 
     Args:
@@ -62,10 +63,11 @@ def marks_of(rng: np.random.Generator, codes: Codes, unexplained: Bools) -> Mark
     forced = np.repeat(unexplained[0::2] | unexplained[1::2], 2, axis=0)
     away = _MAY_BE_N[codes[1::2]]
     still = np.vstack([np.zeros((1, shape[1]), np.bool_), away[:-1]])
-    chance = np.where(still, NO_REASON_STILL_SHARE, NO_REASON_SHARE)
+    chance = climate.silence * np.where(still, NO_REASON_STILL_SHARE, NO_REASON_SHARE)
     drawn = np.repeat(rng.random(shape) < chance, 2, axis=0)
     silent = (drawn | forced) & _MAY_BE_N[codes]
-    after = np.array(DAYS_TO_REASON, np.int16)[rng.integers(0, len(DAYS_TO_REASON), shape)]
+    days_to = np.maximum(1, np.rint(climate.delay * np.array(DAYS_TO_REASON)))
+    after = days_to.astype(np.int16)[rng.integers(0, len(DAYS_TO_REASON), shape)]
     due = np.arange(days, dtype=np.int16)[:, None] + after
     due[rng.random(shape) < NEVER_EXPLAINED_SHARE] = NEVER
     due = np.repeat(due, 2, axis=0)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NO_MARK, NUMBERS, Codes
 from libs.simulator.calendar import Calendar
+from libs.simulator.climate import Climate
 from libs.simulator.dfe import Phase
 from libs.simulator.people import Pupil
 from libs.simulator.spells import Bools, Floats
@@ -59,6 +60,12 @@ class Episode(NamedTuple):
     until: date
 
 
+Place = tuple[str, Phase, Calendar]
+"""A school's URN, phase and calendar."""
+Hit = tuple[str, int, NDArray[np.intp]]
+"""An episode's kind, its pupil's column, and the sessions that it changed."""
+
+
 class Injected(NamedTuple):
     """Episodes, and the marks, bool, shape (S, P), for which nobody gave a reason on the day."""
 
@@ -69,17 +76,17 @@ class Injected(NamedTuple):
 def inject(
     rng: np.random.Generator,
     codes: Codes,
-    place: tuple[str, Phase, Calendar],
+    place: Place,
     pupils: tuple[Pupil, ...],
     tendency: Floats,
+    _climate: Climate,
 ) -> Injected:
     """Write a year's episodes into `codes`, shape (S, P), at most one a pupil; return their truth.
 
-    Args:
-        place: the school's URN, phase and calendar.
+    They are the same in every climate.
     """
-    urn, phase, calendar = place
-    hits: list[tuple[str, int, NDArray[np.intp]]] = []
+    _, phase, calendar = place
+    hits: list[Hit] = []
     free = rng.permutation(np.flatnonzero(tendency < KNOWN_FROM)).tolist()
     for pattern in PATTERNS:
         expected = pattern.per_1000[phase] * len(pupils) / 1000
@@ -87,22 +94,27 @@ def inject(
             column = free.pop()
             changed = _episode(rng, codes[:, column], pattern, calendar)
             hits.append((pattern.kind, column, changed))
+    missing, unexplained = go_missing(rng, codes, pupils, free)
+    return Injected(truth_of(hits + missing, place, pupils), unexplained)
+
+
+def go_missing(
+    rng: np.random.Generator, codes: Codes, pupils: tuple[Pupil, ...], free: list[int]
+) -> tuple[list[Hit], Bools]:
+    """Let some children with a worker, of those in `free`, go missing; return who, which marks."""
+    hits: list[Hit] = []
     unexplained = np.zeros(codes.shape, np.bool_)
     for column in sorted(free):
         if pupils[column].footing and rng.random() < UNEXPLAINED_SHARE:
             changed = _go_missing(rng, codes[:, column])
             unexplained[changed, column] = True
             hits.append((UNEXPLAINED, column, changed))
-    return Injected(_truth_of(hits, urn, calendar, pupils), unexplained)
+    return hits, unexplained
 
 
-def _truth_of(
-    hits: list[tuple[str, int, NDArray[np.intp]]],
-    urn: str,
-    calendar: Calendar,
-    pupils: tuple[Pupil, ...],
-) -> tuple[Episode, ...]:
+def truth_of(hits: list[Hit], place: Place, pupils: tuple[Pupil, ...]) -> tuple[Episode, ...]:
     """Return the episodes that changed a mark, the earliest first."""
+    urn, _, calendar = place
     days = calendar.days
     truth = (
         Episode(urn, pupils[column].upn, kind, days[hit[0] // 2], days[hit[-1] // 2])

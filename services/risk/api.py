@@ -1,20 +1,18 @@
-"""Risk's calls: bells, the rule catalogue, attendance."""
+"""Risk's calls: bells and the rule catalogue."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Security
+from fastapi import APIRouter, Query, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
 
 from libs.common.auth import Bearer, Caller
 from libs.common.identifiers import Upn, Urn
-from libs.common.problems import Forbidden, NotFound, documented
-from libs.common.school_day import Day, academic_year_of, london_day, utc_now
+from libs.common.problems import NotFound, documented
+from libs.common.school_day import Day
 from libs.common.service import Page, after, cursor_of
-from services.risk import store
-from services.risk.attendance import Attendance, summary
 from services.risk.tables import StoredBell
 
 router = APIRouter(prefix="/v1")
@@ -27,10 +25,7 @@ bearer = Bearer(
     }
 )
 BellReader = Annotated[Caller, Security(bearer, scopes=["bells:read"])]
-AttendanceReader = Annotated[Caller, Security(bearer, scopes=["attendance:read"])]
 RuleReader = Annotated[Caller, Security(bearer, scopes=["rules:read"])]
-From = Annotated[Day | None, Query(alias="from", description="First day; 1 August if left out.")]
-To = Annotated[Day | None, Query(description="Last day; today if left out.")]
 
 
 class RuleName(BaseModel):
@@ -104,7 +99,7 @@ async def get_bell(request: Request, caller: BellReader, bell: UUID) -> BellOut:
     query = select(StoredBell.__table__).where(StoredBell.id == bell)
     async with request.app.state.database.reading() as db:
         row = (await db.execute(query)).first()
-    if row is None or not (_sees_all(caller) or caller.speaks_for(row.urn)):
+    if row is None or not (sees_all(caller) or caller.speaks_for(row.urn)):
         raise NotFound("There is no such bell that the token may read.")
     return BellOut.model_validate(dict(row._mapping))
 
@@ -122,43 +117,6 @@ async def get_rules(request: Request, _: RuleReader) -> Page[RuleOut]:
     )
 
 
-@router.get("/schools/{urn}/attendance", summary="A school's attendance", responses=documented())
-async def get_school_attendance(
-    request: Request, caller: AttendanceReader, urn: Urn, first: From = None, to: To = None
-) -> Attendance:
-    """Sessions possible and missed in the academic year so far, or between two days."""
-    if not _sees_all(caller):
-        caller.must_speak_for(urn)
-    return await _summary(request, {urn: None}, first, to)
-
-
-@router.get("/pupils/{upn}/attendance", summary="A pupil's attendance", responses=documented())
-async def get_pupil_attendance(
-    request: Request, caller: AttendanceReader, upn: Upn, first: From = None, to: To = None
-) -> Attendance:
-    """The pupil's sessions at the schools that the token speaks for, added up."""
-    async with request.app.state.database.reading() as db:
-        urns = await store.schools_of(db, upn)
-    seen = [urn for urn in urns if _sees_all(caller) or caller.speaks_for(urn)]
-    return await _summary(request, {urn: {upn} for urn in seen}, first, to)
-
-
-@router.get("/areas/{la}/attendance", summary="An area's attendance", responses=documented())
-async def get_area_attendance(
-    request: Request,
-    caller: AttendanceReader,
-    la: Annotated[str, Path(pattern=r"^[0-9]{3}$", description="Local authority code.")],
-    first: From = None,
-    to: To = None,
-) -> Attendance:
-    """Pupils whose home the authority is; where the roll does not say, whose UPN it issued."""
-    if not _sees_all(caller):
-        raise Forbidden("The token needs the scope `area`.")
-    async with request.app.state.database.reading() as db:
-        schools = await store.schools_in(db, la)
-    return await _summary(request, dict(schools), first, to)
-
-
 def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
     table = StoredBell
     query = select(table.__table__).order_by(table.raised_at.desc(), table.id.desc())
@@ -169,7 +127,7 @@ def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
         query = query.where(table.raised_on >= wanted.raised_from)
     if wanted.raised_to is not None:
         query = query.where(table.raised_on <= wanted.raised_to)
-    if not _sees_all(caller):
+    if not sees_all(caller):
         query = query.where(table.urn.in_(caller.urns))
     place = after(wanted.cursor, tuple[datetime, UUID])
     if place is not None:
@@ -177,16 +135,6 @@ def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
     return query.limit(wanted.limit + 1)
 
 
-def _sees_all(caller: Caller) -> bool:
+def sees_all(caller: Caller) -> bool:
+    """Whether the caller may read beyond the schools that the token names."""
     return caller.is_admin or "area" in caller.scopes
-
-
-async def _summary(
-    request: Request, schools: dict[str, set[str] | None], first: date | None, last: date | None
-) -> Attendance:
-    to = last or london_day(utc_now())
-    since = first or date(academic_year_of(to), 8, 1)
-    async with request.app.state.database.reading() as db:
-        books = [await store.read_book(db, urn, ()) for urn in schools]
-    chosen = {urn: upns for urn, upns in schools.items() if upns is not None}
-    return summary(books, chosen or None, since, to)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE
-from services.risk.trial import Case, Rung
+from services.risk.cases import Case, Rung
 
 HELD_MIN = 20
 """Possible sessions before a percentage is told."""

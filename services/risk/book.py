@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import NO_MARK, POSSIBLE, Codes
+from libs.common.codes import ABSENT, NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
 from services.risk.days import YEAR_GROUPS
@@ -28,6 +28,9 @@ from services.risk.whole_school import SUDDEN
 RECENT_SNAPSHOTS = 12
 SPARSE_SNAPSHOTS = 40
 """Progress is kept after each of the last sessions, and after every so many before those."""
+
+LATELY_SESSIONS = 40
+"""Four school weeks."""
 
 WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
 URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
@@ -195,6 +198,18 @@ class Book:
             np.array([np.count_nonzero(SUDDEN[one]) for one in codes], np.int32),
             np.array([np.count_nonzero(POSSIBLE[one]) for one in codes], np.int32),
         )
+
+    def as_absent(self, position: int, until: int) -> tuple[int, int]:
+        """Return how many pupils missed as much as this one or more, and how many there were.
+
+        Counted are the last `LATELY_SESSIONS` sessions up to the ordinal `until`, this included;
+        the pupil is one of them.
+        """
+        ordinals = self.sessions().ordinals
+        latest = ordinals[ordinals <= until][-LATELY_SESSIONS:].tolist()
+        codes = np.stack([self.enrolled_codes(ordinal) for ordinal in latest])
+        missed, held = ABSENT[codes].sum(axis=0), POSSIBLE[codes].any(axis=0)
+        return int((held & (missed >= missed[position])).sum()), int(held.sum())
 
     def _ordinals(self) -> list[int]:
         if not self.columns:

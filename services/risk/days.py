@@ -80,8 +80,9 @@ class Day(NamedTuple):
     """Arrived late, before or after the register closed, shape (P,)."""
     came: Bools
     """In school in the morning, late or not, shape (P,)."""
-    wave: bool
-    """So many are away from the school that an illness says nothing about the pupil."""
+    shared: Bools
+    """The absence is one with the school's: so many are away that an illness says nothing about
+    the pupil, or so many that no absence does, shape (P,)."""
     unusual: Floats
     """How many times as much absence began in the pupil's year group as usually does on this
     weekday, drawn to the school's, shape (P,)."""
@@ -196,11 +197,17 @@ def _complete(
     day = Day(
         weekday=(diary.day - 1) % 7, absent=absent, begins=begins, free=free,
         goes_on=counted & diary.away, hard=hard, left=left, could_leave=came & (absent_pm | stayed),
-        late=LATE[am], came=came, wave=whole.mass, unusual=school.unusual,
+        late=LATE[am], came=came, shared=_shared(whole, absent, hard), unusual=school.unusual,
         known=_known(_used_to(after)), illness=after.illness, medical=medical,
         recent=after.hard_history,
     )  # fmt: skip
     return after, day
+
+
+def _shared(school: WholeSchool, absent: Bools, hard: Bools) -> Bools:
+    if not school.mass:
+        return np.zeros(len(absent), np.bool_)
+    return absent if school.grave else absent & ~hard
 
 
 def _faded(total: Floats, am: Bools, pm: Bools) -> Floats:

@@ -23,9 +23,9 @@ from libs.common.school_day import academic_year_of
 from services.risk import store
 from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book, Enrolment
-from services.risk.fold import SCHOOL, Episode, Progress, Rule, Severity
+from services.risk.fold import SCHOOL, Episode, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
-from services.risk.words import with_grounds, words_of
+from services.risk.words import with_grounds, with_school, words_of
 
 BOOKS_MAX = 1000
 """Books held in memory; the one least recently used goes first."""
@@ -181,11 +181,7 @@ class Evaluator:
         book, key = shelf.book, turn.key
         before = shelf.bells.get(key)
         rule = next(rule for rule in self.rules if rule.kind == key.kind)
-        about_school = key.upn == THE_SCHOOL
-        record = book.school_record() if about_school else book.record_of(book.position_of(key.upn))
-        finding = words_of(rule, record, turn, before)
-        others = [one for n, one in enumerate(self.rules) if turn.grounds >> n & 1]
-        finding = with_grounds(finding, others, rule)
+        finding = self._finding(book, rule, turn, before)
         rings_anew = before is None or turn.change == "raised"
         return {
             "id": id_of("bell", book.urn, *key),
@@ -202,6 +198,24 @@ class Evaluator:
             "evidence": finding.evidence,
             "rule": {"name": rule.kind, "version": rule.version, "source": rule.source},
         }
+
+    def _finding(
+        self, book: Book, rule: Rule[Any], turn: Turn, before: Mapping[str, Any] | None
+    ) -> Finding:
+        if turn.key.upn == THE_SCHOOL:
+            finding = words_of(rule, book.school_record(), turn, before)
+        else:
+            position = book.position_of(turn.key.upn)
+            finding = words_of(rule, book.record_of(position), turn, before)
+            if rule.emerging and turn.status == "ringing" and turn.since is not None:
+                finding = with_school(finding, *book.as_absent(position, turn.since))
+        if turn.status == "withdrawn":
+            return finding
+        joined = [one for n, one in enumerate(self.rules) if turn.grounds >> n & 1]
+        finding = with_grounds(finding, joined, rule)
+        if turn.status == "ringing":
+            return finding._replace(explanation=f"{finding.explanation} {rule.asks}")
+        return finding
 
     def _grounds(self, row: Mapping[str, Any]) -> int:
         named = row["evidence"].get("grounds", ())

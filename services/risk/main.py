@@ -8,7 +8,7 @@ from libs.common.outbox import Relay
 from libs.common.school_day import Session
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
-from services.risk.api import router
+from services.risk import api, areas_api, attendance_api
 from services.risk.catalogue import RULES
 from services.risk.evaluate import Evaluator
 from services.risk.watch import Watch
@@ -18,7 +18,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     """Build the service. Nothing is opened until its lifespan starts."""
     app = build("risk", "Turns registers into bells, each with its reasons.", settings, _run)
     app.state.evaluator = Evaluator(RULES)
-    app.include_router(router)
+    for part in (api, attendance_api, areas_api):
+        app.include_router(part.router)
     return app
 
 

@@ -89,3 +89,45 @@ class StoredBell(Base):
     explanation: Mapped[str]
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
     rule: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+class StoredSchool(Base):
+    """What a school is counted under: its authority, its trust, its phase."""
+
+    __tablename__ = "school"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    la: Mapped[str] = mapped_column(String(3), index=True)
+    phase: Mapped[str] = mapped_column(String(9))
+    trust: Mapped[str | None] = mapped_column(String(20), index=True)
+    trust_name: Mapped[str | None] = mapped_column(String(200))
+
+
+class StoredPublished(Base):
+    """The Department's published rates of one area, phase and time, each from 0 to 1.
+
+    Null: suppressed, or not published.
+    """
+
+    __tablename__ = "published"
+
+    period: Mapped[str] = mapped_column(String(4), primary_key=True)
+    """`year`: the academic year to date; `week`."""
+    starts_on: Mapped[date] = mapped_column(primary_key=True)
+    """1 August, or a Monday."""
+    area: Mapped[str] = mapped_column(String(9), primary_key=True)
+    """The nine characters of England, the region or the authority, e.g. E09000007."""
+    phase: Mapped[str] = mapped_column(String(9), primary_key=True)
+    academic_year: Mapped[int] = mapped_column(index=True)
+    level: Mapped[str] = mapped_column(String(8))
+    """`national`, `region` or `la`."""
+    la: Mapped[str | None] = mapped_column(String(3), index=True)
+    """The authority's three digits."""
+    region: Mapped[str | None] = mapped_column(String(9))
+    """The region that it is, or lies in."""
+    name: Mapped[str] = mapped_column(String(100))
+    absence_rate: Mapped[float | None]
+    authorised_rate: Mapped[float | None]
+    unauthorised_rate: Mapped[float | None]
+    persistent_rate: Mapped[float | None]
+    severe_rate: Mapped[float | None]

@@ -8,67 +8,19 @@ recognised by a bell of its own.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from statistics import median
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import ABSENT, LATE, POSSIBLE, Codes
-from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of
-from libs.simulator import Episode, School
-from services.risk.fold import Rule, advance, begin, column_of
+from libs.common.codes import ABSENT, POSSIBLE
+from services.risk.cases import MEDICAL, Case, Rung, Spell
 
 AFTERWARDS_DAYS = 10
-SEPTEMBER_SESSIONS = 60
-KNOWN_FROM = 0.1
-EVIDENT_SESSIONS = 4
-MEDICAL = "health-absence"
-NOT_CONCERNS = frozenset({MEDICAL, "unexplained-absence"})
-"""Kinds of episode that are no emerging concern: one has its own route, one its own rule."""
 WAVE_TIMES = 1.5
 """A day of a wave: so many times the school's median day of absence."""
-
-
-class Spell(NamedTuple):
-    """An episode, in days of the case."""
-
-    pupil: int
-    kind: str
-    first: int
-    last: int
-    evident: int
-
-
-class Case(NamedTuple):
-    """One school's year. T days, P pupils."""
-
-    ordinals: list[int]
-    """Of its sessions, two a day, shape (2T,)."""
-    codes: Codes
-    """Shape (2T, P)."""
-    known: NDArray[np.bool_]
-    """Pupils often away from September on, shape (P,)."""
-    spells: list[Spell]
-    medical: Sequence[Spell] = ()
-    """Long illnesses, which are no emerging concern."""
-    year_groups: NDArray[np.uint8] | None = None
-    """As in `Column`, shape (P,)."""
-    groups: Mapping[str, NDArray[np.bool_]] = {}
-    """Pupils of each group that fairness is told for, shape (P,)."""
-
-
-class Rung(NamedTuple):
-    """A bell: an emerging one, or one for medical absence."""
-
-    day: int
-    pupil: int
-    kind: str
-
-
-Detector = Callable[[Case], list[Rung]]
 
 
 @dataclass
@@ -87,6 +39,8 @@ class Score:
     ever: int = 0
     crossing: int = 0
     leads: list[int] = field(default_factory=list)
+    delays: list[int] = field(default_factory=list)
+    """School days from evident to the bell, of the episodes found."""
     wave_weeks: float = 0
     """Pupil weeks in waves, and the false bells in them."""
     wave_false: int = 0
@@ -108,21 +62,28 @@ class Score:
         return Score(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def figures(self) -> dict[str, float]:
-        """Return the figures by name, as shares, bells per 1,000 pupils a week, and school days."""
+        """Return the figures by name, as shares unless the name says otherwise.
+
+        `precision, all` counts repeats and known children against the rules; `soon` is within 5
+        days of evident; `@10`, `@20` and `ever` are recall within so many days of the onset;
+        `warned` are those who crossed 10 % after a bell; `wave ratio` is how many more false bells
+        there are in a wave than outside; `medical known` and `medical rung` are long illnesses
+        recognised as such, and rung as a concern.
+        """
         bells = self.true + self.false + self.known + self.repeats
         return {
-            "bells per 1,000 a week": 1000 * bells / max(1.0, self.pupil_weeks),
+            "bells/1,000/week": 1000 * bells / max(1.0, self.pupil_weeks),
             "precision": self.true / max(1, self.true + self.false),
-            "counting repeats and known": self.true / max(1, bells),
-            "within 5 days of evident": self.soon / max(1, self.episodes),
-            "within 10 days": self.within_10 / max(1, self.episodes),
-            "within 20 days": self.within_20 / max(1, self.episodes),
+            "precision, all": self.true / max(1, bells),
+            "soon": self.soon / max(1, self.episodes),
+            "@10": self.within_10 / max(1, self.episodes),
+            "@20": self.within_20 / max(1, self.episodes),
             "ever": self.ever / max(1, self.episodes),
-            "warned before 10 %": len(self.leads) / max(1, self.crossing),
-            "median lead, days": float(median(self.leads)) if self.leads else 0.0,
-            "false bells in a wave, ratio": self._wave_ratio(),
-            "medical absence recognised": self.recognised / max(1, self.medical),
-            "medical absence as a concern": self.medical_as_concern / max(1, self.medical),
+            "warned": len(self.leads) / max(1, self.crossing),
+            "lead, days": float(median(self.leads)) if self.leads else 0.0,
+            "wave ratio": self._wave_ratio(),
+            "medical known": self.recognised / max(1, self.medical),
+            "medical rung": self.medical_as_concern / max(1, self.medical),
         }
 
     def _wave_ratio(self) -> float:
@@ -138,91 +99,13 @@ class Score:
         }
         return {
             name: {
-                "bells per 1,000 a week": 1000 * row["bells"] / max(1, row["weeks"]),
+                "bells/1,000/week": 1000 * row["bells"] / max(1, row["weeks"]),
                 "precision": row["true"] / max(1, row["true"] + row["false"]),
                 "ever": row["found"] / max(1, row["episodes"]),
                 "episodes": row["episodes"],
             }
             for name, row in rows.items()
         }
-
-
-def case_of(school: School, truth: Sequence[Episode]) -> Case:
-    """Return a simulated school's year as it stands in the end, with its episodes."""
-    days = school.opening.days
-    codes = school.year.final
-    place = {day: number for number, day in enumerate(days)}
-    pupils = {pupil.upn: number for number, pupil in enumerate(school.pupils)}
-    spells = [
-        _spell(codes, pupils[one.upn], one.kind, place[one.onset], place[one.until])
-        for one in truth
-        if one.urn == school.urn
-    ]
-    absent, possible = ABSENT[codes], POSSIBLE[codes]
-    early = _rate(absent[:SEPTEMBER_SESSIONS], possible[:SEPTEMBER_SESSIONS]) >= KNOWN_FROM
-    known = early & (_rate(absent, possible) >= KNOWN_FROM)
-    ordinals = [ordinal_of(day, half) for day in days for half in Session]
-    return Case(
-        ordinals,
-        codes,
-        known,
-        [spell for spell in spells if spell.kind not in NOT_CONCERNS],
-        [spell for spell in spells if spell.kind == MEDICAL],
-        np.array([academic_year_of(p.date_of_birth) % 31 + 1 for p in school.pupils], np.uint8),
-        _groups_of(school),
-    )
-
-
-def _groups_of(school: School) -> dict[str, NDArray[np.bool_]]:
-    free_meals = np.array([pupil.free_meals for pupil in school.pupils])
-    years = np.array([pupil.year_group for pupil in school.pupils])
-    everybody = np.ones(len(years), np.bool_)
-    return {
-        school.phase: everybody,
-        "free school meals": free_meals,
-        "no free school meals": ~free_meals,
-        **{f"year {year}": years == year for year in sorted(set(years.tolist()))},
-    }
-
-
-def _spell(codes: Codes, pupil: int, kind: str, first: int, last: int) -> Spell:
-    marks = codes[2 * first : 2 * last + 2, pupil]
-    sessions = np.flatnonzero(ABSENT[marks] | LATE[marks])
-    enough = len(sessions) >= EVIDENT_SESSIONS
-    evident = first + int(sessions[EVIDENT_SESSIONS - 1]) // 2 if enough else last
-    return Spell(pupil, kind, first, last, evident)
-
-
-def _rate(absent: NDArray[np.bool_], possible: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.asarray(absent.sum(axis=0) / np.maximum(1, possible.sum(axis=0)))
-
-
-def rules_detector(rules: Sequence[Rule[Any]]) -> Detector:
-    """Return the detector that these rules' emerging ones are."""
-    chosen = [rule for rule in rules if rule.emerging or rule.kind == MEDICAL]
-
-    def rung_in(case: Case) -> list[Rung]:
-        pupils = case.codes.shape[1]
-        progress = begin(chosen, pupils)
-        rung: list[Rung] = []
-        for number, ordinal in enumerate(case.ordinals):
-            column = column_of(
-                case.codes[number],
-                ordinal=ordinal,
-                school_day=number // 2,
-                school_week=number // 10,
-                academic_year=academic_year_of(day_of(ordinal)),
-                worker=np.zeros(pupils, np.uint8),
-                year_groups=case.year_groups,
-            )
-            after = advance(chosen, progress, column)
-            for rule, was, now in zip(chosen, progress.episodes, after.episodes, strict=True):
-                if was is not now:
-                    rung += [Rung(number // 2, p, rule.kind) for p, _ in now.keys() - was.keys()]
-            progress = after
-        return rung
-
-    return rung_in
 
 
 def judge(case: Case, rung: Sequence[Rung]) -> Score:
@@ -284,6 +167,7 @@ def _note(score: Score, spell: Spell, day: int | None) -> None:
     if day is not None:
         score.found_of[spell.kind] += 1
         score.ever += 1
+        score.delays.append(day - spell.evident)
         score.soon += day <= spell.evident + 5
         score.within_10 += day <= spell.first + 10
         score.within_20 += day <= spell.first + 20

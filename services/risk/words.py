@@ -31,6 +31,18 @@ def words_of(
     return finding
 
 
+def with_school(finding: Finding, as_absent: int, of: int) -> Finding:
+    """Say how many pupils of the school were as much away in the latest four weeks."""
+    others = max(0, as_absent - 1)
+    text = (
+        f" In the latest four weeks {others} of the school's other {of - 1} pupils missed as much."
+    )
+    return Finding(
+        finding.explanation + text,
+        {**finding.evidence, "school": {"as_absent": others, "of": of - 1}},
+    )
+
+
 def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]) -> Finding:
     """Name the other emerging rules whose grounds have joined the bell's story."""
     if not rules:

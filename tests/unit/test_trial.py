@@ -5,9 +5,10 @@ import pytest
 
 from libs.common.codes import NUMBERS
 from libs.simulator import simulate
-from services.risk import baselines, trial
+from services.risk import baselines, cases
+from services.risk.cases import Case, Rung, Spell
 from services.risk.catalogue import RULES
-from services.risk.trial import Case, Rung, Score, Spell, judge
+from services.risk.trial import Score, judge
 
 DAYS, PUPILS = 100, 6
 SPELL = Spell(pupil=0, kind="sudden-change", first=40, last=60, evident=44)
@@ -40,7 +41,7 @@ def test_a_second_bell_in_an_episode_is_a_repeat_and_one_on_a_known_pupil_is_kno
 
     assert (score.true, score.repeats, score.known, score.false) == (1, 1, 1, 1)
     assert score.figures()["precision"] == 0.5
-    assert score.figures()["counting repeats and known"] == 0.25
+    assert score.figures()["precision, all"] == 0.25
 
 
 @pytest.mark.parametrize(("day", "soon", "within_10", "within_20"),
@@ -82,12 +83,12 @@ def test_on_a_simulated_school_the_rules_find_more_and_ring_less_than_three_days
     authority = simulate(2, 2025, 2)
     ours, plain, truth = Score(), Score(), Score()
     for school in authority.schools:
-        year = trial.case_of(school, authority.truth)
-        ours += judge(year, trial.rules_detector(RULES)(year))
+        year = cases.case_of(school, authority.truth)
+        ours += judge(year, cases.rules_detector(RULES)(year))
         plain += judge(year, baselines.three_days_running(year))
         truth += judge(year, baselines.knows_the_truth(year))
 
     assert truth.ever == truth.episodes == ours.episodes
     assert truth.false == truth.known == 0
     assert ours.ever > plain.ever
-    assert ours.figures()["bells per 1,000 a week"] < plain.figures()["bells per 1,000 a week"] / 3
+    assert ours.figures()["bells/1,000/week"] < plain.figures()["bells/1,000/week"] / 3

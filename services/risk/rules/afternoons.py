@@ -84,7 +84,7 @@ class LeavesAfterRegistration:
         prior = (self.prior_events, self.prior_days)
         before = own_rate(state.left, state.could, prior, np.float32(min(max(unusual, 0.6), 15.0)))
         after = np.minimum(before * np.float32(1.5) + np.float32(self.rise), np.float32(0.9))
-        gains = event_gains(day.left, day.could_leave, before, after)
+        gains = event_gains(day.left, day.could_leave & ~(day.left & day.shared), before, after)
         evidence = added(state.evidence, gains, int(1300 * self.needed))
         rung = signals(above(evidence, day.known, self.needed), 0, Severity.notice)
         usual = state.usual + USUAL_WEIGHT * (min(rate, 0.02) - state.usual)

@@ -36,15 +36,15 @@ class Illness(NamedTuple):
 class HealthAbsence:
     """Pupils with much illness or many appointments lately, and little other absence.
 
-    Days of illness are added up, each fading by 3 % a school day: a sum of eight is nearly two
-    weeks without a break, or a day in four for a term.
+    Days of illness are added up, each fading by 3 % a school day: a sum of eleven is thirteen days
+    without a break, or a day in three for a term.
 
     Source:
         Supporting pupils at school with medical conditions (DfE, 2015); Arranging education for
         children who cannot attend school because of health needs (DfE, 2023). Figures are ours.
     """
 
-    days_min: float = 8.0
+    days_min: float = 11.0
     days_clear: float = 4.0
 
     kind = "health-absence"

@@ -29,14 +29,19 @@ PERSISTENT = 0.1
 
 
 class Outlook(NamedTuple):
-    """Sessions of this academic year, each of shape (P,) but the year and the rung."""
+    """This academic year, each of shape (P,) but the year and the rung."""
 
     academic_year: int
     possible: Floats
     missed: Floats
-    possible_lately: Floats
-    """Fading: a session counts half after five weeks."""
-    missed_lately: Floats
+    shared: Floats
+    """Sessions; of the missed, those that were one with the school's."""
+    days: Floats
+    """Days that counted, and those that foretell absence."""
+    foretelling: Floats
+    days_lately: Floats
+    """The same, fading: a day counts half after five weeks."""
+    foretelling_lately: Floats
     rung: Signals
 
 
@@ -45,7 +50,8 @@ class LikelyPersistent:
     """Pupils below 10 % whose recent absence, if it goes on, leads above it by the year's end.
 
     The chance is that of a normal approximation to a beta-binomial count of the sessions to come:
-    absence comes in spells, so its variance is several times a binomial's. Who has missed much
+    absence comes in spells, so its variance is several times a binomial's. An illness that goes on
+    for days foretells no more than one of a day, and one in a wave nothing. Who has missed much
     since September is not news; the recent rate must be well above the earlier one.
 
     Source:
@@ -53,12 +59,13 @@ class LikelyPersistent:
         absence foretells the year's: FFT Education Datalab 2025. Figures are ours.
     """
 
-    chance_min: float = 0.9
+    chance_min: float = 0.8
     rise_min: float = 2.5
     possible_min: int = 40
-    fading: float = 0.986
-    prior_rate: float = 0.05
-    prior_sessions: float = 20.0
+    fading: float = 0.972
+    prior_rate: float = 0.035
+    prior_days: float = 10.0
+    goes_on: float = 1.3
     spread: float = 4.0
 
     kind = "likely-persistent"
@@ -82,43 +89,51 @@ class LikelyPersistent:
     def start(self, pupils: int) -> Outlook:
         """Return a year without sessions."""
         none = np.zeros(pupils, np.float32)
-        return Outlook(0, none, none, none, none, NOTHING)
+        return Outlook(0, none, none, none, none, none, none, none, NOTHING)
 
     def step(self, state: Outlook, column: Column) -> tuple[Outlook, Signals]:
         """Count a session; look ahead at the end of a day."""
         if state.academic_year != column.academic_year:
             state = self.start(len(column.codes))._replace(academic_year=column.academic_year)
-        fading = np.float32(self.fading)
         after = state._replace(
-            possible=state.possible + column.possible,
-            missed=state.missed + column.absent,
-            possible_lately=state.possible_lately * fading + column.possible,
-            missed_lately=state.missed_lately * fading + column.absent,
+            possible=state.possible + column.possible, missed=state.missed + column.absent
         )
-        if column.day is None:
+        day = column.day
+        if day is None:
             return after, after.rung
-        rings = self._rings(after) & ~column.day.medical
+        fading = np.float32(self.fading)
+        foretells = (day.hard | day.begins) & ~day.shared
+        counted = day.free | day.goes_on
+        after = after._replace(
+            shared=state.shared + day.shared.astype(np.float32) * np.float32(2),
+            days=state.days + counted,
+            foretelling=state.foretelling + foretells,
+            days_lately=state.days_lately * fading + counted,
+            foretelling_lately=state.foretelling_lately * fading + foretells,
+        )
+        rings = self._rings(after) & ~day.medical
         rung = signals(rings, year_anchor(column.academic_year), Severity.notice)
         return after._replace(rung=rung), rung
 
     def _rings(self, state: Outlook) -> Bools:
-        rate = self._rate(state.missed_lately, state.possible_lately)
+        now = self._rate(state.foretelling_lately, state.days_lately)
         earlier = self._rate(
-            state.missed - state.missed_lately, state.possible - state.possible_lately
+            state.foretelling - state.foretelling_lately, state.days - state.days_lately
         )
+        rate = np.minimum(now * np.float32(self.goes_on), np.float32(1))
         left = np.maximum(np.float32(SESSIONS_A_YEAR) - state.possible, np.float32(0))
         total = state.possible + left
-        need = np.float32(PERSISTENT) * total - state.missed  # sessions until 10 %
+        need = np.float32(PERSISTENT) * total - (state.missed - state.shared)  # until 10 %
         variance = left * rate * (np.float32(1) - rate) * np.float32(self.spread) + np.float32(1)
         likely = left * rate - need >= np.float32(_deviations(self.chance_min)) * np.sqrt(variance)
-        rises = rate >= np.float32(self.rise_min) * earlier
+        rises = now >= np.float32(self.rise_min) * earlier
         below = state.missed < np.float32(PERSISTENT) * state.possible
         held = state.possible >= np.float32(self.possible_min)
         return np.asarray(likely & rises & below & held)
 
-    def _rate(self, missed: Floats, possible: Floats) -> Floats:
-        weight = np.float32(self.prior_sessions)
-        return (missed + np.float32(self.prior_rate) * weight) / (possible + weight)
+    def _rate(self, foretelling: Floats, days: Floats) -> Floats:
+        weight = np.float32(self.prior_days)
+        return (foretelling + np.float32(self.prior_rate) * weight) / (days + weight)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year so far, the recent weeks, and what each leads to."""
@@ -128,7 +143,7 @@ class LikelyPersistent:
         missed, held = int(absent.sum()), int(possible.sum())
         now, of = int((absent & lately).sum()), int((possible & lately).sum())
         left = max(0, SESSIONS_A_YEAR - held)
-        rate = (now + self.prior_rate * self.prior_sessions) / (of + self.prior_sessions)
+        rate = (now + self.prior_rate * 2 * self.prior_days) / (of + 2 * self.prior_days)
         ahead, deviation = left * rate, sqrt(left * rate * (1 - rate) * self.spread + 1)
         low, high = (missed + ahead + sign * 1.28 * deviation for sign in (-1, 1))
         all_of = max(1, held + left)

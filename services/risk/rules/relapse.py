@@ -18,10 +18,13 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.rules.cusum import Floats
 from services.risk.rules.evidence import figures, recent_marks, sessions
 
 SUSPENDED = NUMBERS["E"]
 LONG_AGO = 10_000
+PRIOR = np.float32(0.4), np.float32(15)
+"""What is believed of a pupil of whom nothing is known: absences that begin, and days."""
 
 
 class Return(NamedTuple):
@@ -35,12 +38,17 @@ class Return(NamedTuple):
     """School days since the pupil came back; `LONG_AGO` when nothing is watched."""
     again: Ints
     """Absences that have begun since."""
+    began: Floats
+    free: Floats
+    """Absences that began when nothing was watched, and days on which one could have."""
     rung: Signals
 
 
 @dataclass(frozen=True)
 class Relapse:
     """Pupils away again and again within weeks of a suspension or of a long absence.
+
+    More often, too, than was their habit: some are suspended who are often away in any case.
 
     Source:
         Suspension and permanent exclusion guidance (DfE, 2024): a strategy for reintegration, and
@@ -51,6 +59,7 @@ class Relapse:
     long_days: int = 10
     watched_days: int = 25
     again_min: int = 3
+    rise_min: float = 4.0
 
     kind = "relapse"
     version = "1"
@@ -75,7 +84,8 @@ class Relapse:
         """Return nobody watched."""
         none = np.zeros(pupils, np.int32)
         never = np.full(pupils, LONG_AGO, np.int32)
-        return Return(none, np.zeros(pupils, np.bool_), never, none, NOTHING)
+        zero = np.zeros(pupils, np.float32)
+        return Return(none, np.zeros(pupils, np.bool_), never, none, zero, zero, NOTHING)
 
     def step(self, state: Return, column: Column) -> tuple[Return, Signals]:
         """Watch who comes back; ring when they are away again often enough."""
@@ -87,11 +97,25 @@ class Relapse:
         back = in_school & (suspended | (state.run >= self.long_days))
         days_back = np.where(back, 0, np.minimum(state.days_back + 1, LONG_AGO)).astype(np.int32)
         watched = days_back <= self.watched_days
-        begins = day.begins & watched & ~day.medical
+        begins = day.begins & watched & ~day.medical & ~day.shared
         again = np.where(back | ~watched, 0, state.again + begins).astype(np.int32)
         run = np.where(in_school, 0, state.run + day.absent).astype(np.int32)
-        rung = signals(again >= self.again_min * day.known, 0, Severity.warning)
-        return Return(run, suspended & ~in_school, days_back, again, rung), rung
+        rung = signals(self._rings(state, again, days_back), 0, Severity.warning)
+        after = Return(
+            run,
+            suspended & ~in_school,
+            days_back,
+            again,
+            state.began + (day.begins & ~watched),
+            state.free + (day.free & ~watched),
+            rung,
+        )
+        return after, rung
+
+    def _rings(self, state: Return, again: Ints, days_back: Ints) -> Bools:
+        habit = (state.began + PRIOR[0]) / (state.free + PRIOR[1])
+        usual = habit * np.minimum(days_back, self.watched_days).astype(np.float32)
+        return (again >= self.again_min) & (again >= np.float32(self.rise_min) * usual)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the absences since the return."""

@@ -138,8 +138,7 @@ class SuddenChange:
             ONE - np.minimum(hard + soft, MOST_OF_BOTH)
         )
         began = np.where(day.hard, hard_after / hard, soft_after / soft)
-        says = day.free & ~(day.begins & ~day.hard) if day.wave else day.free
-        return thousandths(np.where(day.begins, began, neither)) * says
+        return thousandths(np.where(day.begins, began, neither)) * (day.free & ~day.shared)
 
     def _goes_on(self, day: Day) -> Ints:
         usual = np.where(day.hard, self.goes_on_hard, self.goes_on_soft)

@@ -23,7 +23,8 @@ class Company(NamedTuple):
 class GroupAbsence:
     """Pupils away without a reason on the same days as the same others, and seldom without them.
 
-    Days on which many are away do not count. Compared are the last 64 school days.
+    Days on which many are away do not count. Compared are the last 64 school days. Of two pupils
+    alone more is needed than of three or more.
 
     Source:
         Keeping children safe in education: exploitation often shows in children who go missing
@@ -33,6 +34,8 @@ class GroupAbsence:
     days_min: int = 3
     others_min: int = 2
     shared_min: float = 0.5
+    pair_days_min: int = 4
+    pair_shared_min: float = 0.6
 
     kind = "group-absence"
     version = "1"
@@ -70,8 +73,10 @@ class GroupAbsence:
         shared = np.bitwise_count(days[:, None] & days[None, :]).astype(np.int32)
         either = own[:, None] + own[None, :] - shared
         same = (shared >= self.days_min) & (shared >= self.shared_min * either)
+        pair = (shared >= self.pair_days_min) & (shared >= self.pair_shared_min * either)
         np.fill_diagonal(same, val=False)
-        company = away[same.sum(axis=1) >= self.others_min]
+        np.fill_diagonal(pair, val=False)
+        company = away[(same.sum(axis=1) >= self.others_min) | pair.any(axis=1)]
         rung = signals(company, 0, Severity.warning)
         return Company(rung), rung
 

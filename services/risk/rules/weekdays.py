@@ -95,8 +95,8 @@ class WeekdayPattern:
         one = np.float32(1)
         gains = thousandths(np.where(day.begins, after / before, (one - after) / (one - before)))
         # A day in the middle of an absence says nothing either way.
-        begins = day.begins & day.hard if day.wave else day.begins
-        gains = np.where(begins | (day.free & ~day.absent), gains, 0).astype(np.int32)
+        says = (day.begins & ~day.shared) | (day.free & ~day.absent)
+        gains = np.where(says, gains, 0).astype(np.int32)
         evidence[day.weekday] = added(evidence[day.weekday], gains, most)
         rings = above(evidence.max(axis=0), day.known, self.needed) & ~day.medical
         rung = signals(rings, 0, Severity.notice)
