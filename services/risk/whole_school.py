@@ -3,12 +3,15 @@
 Each session's absence is held against what is usual on that weekday and half of the day. The limit
 is that of outbreak detection: a count is unusual when its two-thirds power lies so many standard
 deviations above the expected one's, where the variance is what the school's own days have shown.
+A wave that rises over weeks crosses no such limit on any one day: a cumulative sum finds it.
 
 Source: Farrington et al., "A statistical algorithm for the early detection of outbreaks of
-infectious disease", Journal of the Royal Statistical Society A 159 (1996). Figures are ours, see
-docs/detection.md.
+infectious disease", Journal of the Royal Statistical Society A 159 (1996); that cumulative sums of
+counts find slow outbreaks best: Watkins et al., BMC Medical Informatics and Decision Making 8:37
+(2008). Figures are ours, see docs/detection.md.
 """
 
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +35,10 @@ TIMES_MIN, MORE_MIN = 1.5, 6.0
 OVER_TIMES, OVER_SESSIONS = 1.3, 4
 """Mass absence is over after so many sessions below so many times the usual."""
 GRAVE_TIMES = 3.0
+WAVE_REFERENCE, WAVE_Z_MAX = 0.75, 2.5
+"""Standard deviations above the usual that a session needs to add anything, and most that count."""
+WAVE_NEEDED, WAVE_MOST = 12.0, 16.0
+"""Sum at which a wave has risen, and the highest: so that its end is seen within days."""
 SIZE_SHARE_MIN, SIZE_KEPT = 0.5, 0.99
 WEEKDAYS = 7
 
@@ -50,8 +57,12 @@ class WholeSchool(NamedTuple):
     """Mass absence: it has begun, and is not over."""
     grave: bool = False
     """It has been `GRAVE_TIMES` the usual."""
+    risen: float = 0.0
+    """Cumulative sum of how far sessions lay above the usual, in standard deviations."""
+    wave: bool = False
+    """Absence has risen over many sessions, and has not come down again."""
     times: int = 0
-    """Mass absences so far."""
+    """Mass absences and waves so far."""
     calm: int = 0
     """Sessions since one that was well above the usual."""
     size: float = 0.0
@@ -90,12 +101,17 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
     )
     calm = 0 if times >= OVER_TIMES else school.calm + 1
     mass = begins or (school.mass and calm < OVER_SESSIONS)
-    return _learnt(school, slot, away / of, mass=mass)._replace(
+    risen = _risen(school, away, expected)
+    wave = risen >= WAVE_NEEDED or (school.wave and risen > 0)
+    was_usual = not (school.mass or school.wave)
+    return _learnt(school, slot, away / of, mass=mass or wave)._replace(
         sessions=school.sessions + 1,
         spread=_spread(school, away, expected, mass=mass),
         mass=mass,
         grave=mass and (school.grave or (begins and times >= GRAVE_TIMES)),
-        times=school.times + (mass and not school.mass),
+        risen=risen,
+        wave=wave,
+        times=school.times + (was_usual and (mass or wave)),
         calm=calm,
         size=max(of, SIZE_KEPT * school.size),
         away=away,
@@ -107,6 +123,14 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
 def _limit(expected: float, spread: float, deviations: float) -> float:
     expected = max(expected, 1.0)
     return float(expected * (1 + 2 / 3 * deviations * (spread / expected) ** 0.5) ** 1.5)
+
+
+def _risen(school: WholeSchool, away: int, expected: float) -> float:
+    if school.sessions < SETTLING:
+        return 0.0
+    deviations = (away - expected) / sqrt(school.spread * max(expected, 1.0))
+    risen = school.risen + min(deviations, WAVE_Z_MAX) - WAVE_REFERENCE
+    return min(max(risen, 0.0), WAVE_MOST)
 
 
 def _spread(school: WholeSchool, away: int, expected: float, *, mass: bool) -> float:

@@ -14,13 +14,15 @@ from services.risk.whole_school import WholeSchool, step_counts
 
 @dataclass(frozen=True)
 class MassAbsence:
-    """Schools with far more pupils away than on a usual such morning or afternoon.
+    """Schools with far more pupils away than on a usual such morning or afternoon, or day by day.
 
-    What it finds is found once for all rules, in `services.risk.whole_school`: while it rings, an
-    illness says nothing about the pupil who has it.
+    What it finds is found once for all rules, in `services.risk.whole_school`: in sudden mass
+    absence an illness says nothing about the pupil who has it, and in a wave each day's absence is
+    held against the school's.
 
     Source:
-        Farrington et al., Journal of the Royal Statistical Society A 159 (1996).
+        Farrington et al., Journal of the Royal Statistical Society A 159 (1996); Watkins et al.,
+        BMC Medical Informatics and Decision Making 8:37 (2008).
     """
 
     kind = "mass-absence"
@@ -35,15 +37,17 @@ class MassAbsence:
     )
     asks = (
         "The school asks what has happened: an illness, the weather, transport, an event. "
-        "Meanwhile an illness rings no pupil's bell. It does not mean that each absence is "
-        "accounted for."
+        "Meanwhile each pupil's absence is weighed against the school's. It does not mean that "
+        "each absence is accounted for."
     )
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Standard deviations, times the usual, and pupils more than usual, all of them needed."""
+        """Standard deviations, times the usual, and pupils more, all needed; or a wave's sum."""
         return {
             "deviations": whole_school.DEVIATIONS,
+            "wave_needed": whole_school.WAVE_NEEDED,
+            "wave_reference": whole_school.WAVE_REFERENCE,
             "times_min": whole_school.TIMES_MIN,
             "more_min": whole_school.MORE_MIN,
             "grave_times": whole_school.GRAVE_TIMES,
@@ -57,7 +61,7 @@ class MassAbsence:
     def step(self, state: None, column: Column) -> tuple[None, Signals]:
         """Ring while there is mass absence; a warning once it is grave."""
         school = column.school
-        if not school.mass:
+        if not (school.mass or school.wave):
             return None, NOTHING
         severity = Severity.warning if school.grave else Severity.notice
         return None, about_school(year_anchor(column.academic_year) + school.times, severity)
@@ -69,13 +73,14 @@ class MassAbsence:
         marks = zip(record.ordinals.tolist(), record.away.tolist(), record.of.tolist(), strict=True)
         for ordinal, away, of in marks:
             school = step_counts(school, ordinal, away, of)
-            seen = [*seen, ordinal] if school.mass else []
+            seen = [*seen, ordinal] if school.mass or school.wave else []
         share = round(100 * school.away / max(1, school.of))
         usual = round(100 * school.expected / max(1, school.of))
+        rising = "" if school.mass else " Absence has risen over many sessions."
         text = (
             f"{school.away} of {school.of} pupils away ({share} %) on "
-            f"{in_words(int(record.ordinals[-1]))}; usually {usual} % on such a session. It clears "
-            "when two days running are near the usual."
+            f"{in_words(int(record.ordinals[-1]))}; usually {usual} % on such a session."
+            f"{rising} It clears when some days running are near the usual."
         )
         facts = {"away": school.away, "of": school.of, "usual": round(school.expected, 1)}
         return Finding(text, {**facts, "sessions": school_sessions(seen)})
