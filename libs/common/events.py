@@ -80,6 +80,19 @@ class RegisterTaken(Event, frozen=True, kw_only=True):
         return self.urn
 
 
+class Brought(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A pupil's attendance at former schools in one academic year, in sessions.
+
+    As the common transfer file has it: Education (Pupil Information) (England) Regulations 2005,
+    regulation 9 and schedule 2.
+    """
+
+    academic_year: int
+    possible: int
+    authorised: int
+    unauthorised: int
+
+
 class RollPupil(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One pupil on a school's admission register."""
 
@@ -94,6 +107,7 @@ class RollPupil(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     home_la: str | None = None
     identifiers: dict[str, str] = {}
     household: str | None = None
+    brought: Brought | None = None
 
 
 class RollChanged(Event, frozen=True, kw_only=True):

@@ -10,16 +10,18 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import outbox
-from libs.common.events import CalendarSet, Closure, Event, RollChanged, RollPupil, Term
+from libs.common.events import Brought, CalendarSet, Closure, Event, RollChanged, RollPupil, Term
 from libs.common.identifiers import fault_of, id_of
 from libs.common.problems import InvalidRequest
-from libs.common.school_day import utc_now
+from libs.common.school_day import academic_year_of, utc_now
 from services.ingest import roll_store
 from services.ingest.body import error_of
 from services.ingest.registers import as_sent
 from services.ingest.store import Source, keep_receipts
 
 PUPILS_AN_EVENT = 500
+SESSIONS_A_YEAR_MAX = 420
+"""More than any school is open: what is brought from former schools cannot be more."""
 
 
 class PupilIn(RollPupil, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,8 +95,22 @@ def _fault(pupil: RollPupil) -> str | None:
         return "left_on is before entered_on"
     if pupil.date_of_birth >= pupil.entered_on:
         return "date_of_birth is not before entered_on"
+    if pupil.brought is not None and (why := _fault_in(pupil.brought, pupil.entered_on)):
+        return f"brought: {why}"
     texts = msgspec.json.encode(pupil)
     return "a text holds a character that cannot be stored" if b"\\u0000" in texts else None
+
+
+def _fault_in(brought: Brought, entered_on: date) -> str | None:
+    if brought.academic_year != academic_year_of(entered_on):
+        return "academic_year is not that of entered_on"
+    if min(brought.possible, brought.authorised, brought.unauthorised) < 0:
+        return "a number of sessions is below 0"
+    if brought.authorised + brought.unauthorised > brought.possible:
+        return "more sessions missed than were possible"
+    if brought.possible > SESSIONS_A_YEAR_MAX:
+        return f"more than {SESSIONS_A_YEAR_MAX} sessions in a year"
+    return None
 
 
 def _events(

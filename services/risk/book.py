@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from libs.common.codes import ABSENT, NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
-from services.risk.days import YEAR_GROUPS
+from services.risk.enrolment import Enrolment, Roll, roll_of
 from services.risk.fold import (
     Column,
     Progress,
@@ -35,30 +35,6 @@ LATELY_SESSIONS = 40
 WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
 URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
 """Footings on which a day's delay may matter: `Column.worker` is 2. Ours, not guidance's."""
-
-
-class Enrolment(NamedTuple):
-    """When a pupil is on the roll, both ends included; None is open or not known."""
-
-    entered_on: date | None = None
-    left_on: date | None = None
-    cohort: int | None = None
-    """Calendar year in which the academic year of the pupil's birth began. The cohort stays when
-    its year group's name changes each September."""
-
-    def year_group_in(self, academic_year: int) -> int | None:
-        """Return the National Curriculum year, 0 for Reception, by age."""
-        return None if self.cohort is None else academic_year - self.cohort - 5
-
-
-class Roll(NamedTuple):
-    """Enrolments as arrays, each of shape (P,)."""
-
-    entered: NDArray[np.int32]
-    left: NDArray[np.int32]
-    """Ordinals of the first and the last day, both included."""
-    year_groups: NDArray[np.uint8] | None
-    """Numbers of the cohorts, 1 to `YEAR_GROUPS` - 1; 0: not known. None: nobody's is."""
 
 
 class Sessions(NamedTuple):
@@ -85,7 +61,7 @@ class Book:
     _positions: dict[str, int] = field(default_factory=dict)
     _enrolments: dict[int, Enrolment] = field(default_factory=dict)
     _involvements: dict[int, Sequence[Involvement]] = field(default_factory=dict)
-    _roll: "Roll | None" = None
+    _roll: Roll | None = None
     _open: dict[int, list[int]] = field(default_factory=dict)
     _sessions: Sessions | None = None
     _snapshots: list[tuple[int, Progress]] = field(default_factory=list)
@@ -187,7 +163,10 @@ class Book:
         roll = self._roll_as_arrays()
         days = sessions.ordinals // 2
         codes[(days < roll.entered[position]) | (days > roll.left[position])] = NO_MARK
-        return PupilRecord(sessions.ordinals, sessions.school_days, sessions.school_weeks, codes)
+        enrolment = self._enrolments.get(position, Enrolment())
+        return PupilRecord(
+            sessions.ordinals, sessions.school_days, sessions.school_weeks, codes, enrolment.brought
+        )
 
     def school_record(self) -> SchoolRecord:
         """Return the whole school over all sessions, for a rule on schools to explain itself by."""
@@ -236,7 +215,7 @@ class Book:
 
     def _column(self, sessions: Sessions, index: int) -> Column:
         ordinal = int(sessions.ordinals[index])
-        day = day_of(ordinal)
+        day, roll = day_of(ordinal), self._roll_as_arrays()
         return column_of(
             self.enrolled_codes(ordinal),
             ordinal=ordinal,
@@ -244,7 +223,8 @@ class Book:
             school_week=int(sessions.school_weeks[index]),
             academic_year=academic_year_of(day),
             worker=self._workers(day),
-            year_groups=self._roll_as_arrays().year_groups,
+            year_groups=roll.year_groups,
+            brought=roll.brought.get(academic_year_of(day)),
         )
 
     def _workers(self, day: date) -> NDArray[np.uint8]:
@@ -258,15 +238,7 @@ class Book:
 
     def _roll_as_arrays(self) -> Roll:
         if self._roll is None or len(self._roll.entered) != len(self.upns):
-            entered = np.full(len(self.upns), date.min.toordinal(), np.int32)
-            left = np.full(len(self.upns), date.max.toordinal(), np.int32)
-            groups = np.zeros(len(self.upns), np.uint8)
-            for position, enrolment in self._enrolments.items():
-                entered[position] = (enrolment.entered_on or date.min).toordinal()
-                left[position] = (enrolment.left_on or date.max).toordinal()
-                if enrolment.cohort is not None:
-                    groups[position] = 1 + enrolment.cohort % (YEAR_GROUPS - 1)
-            self._roll = Roll(entered, left, groups if groups.any() else None)
+            self._roll = roll_of(self._enrolments, len(self.upns))
         return self._roll
 
     def _padded(self, column: Codes | None) -> Codes:

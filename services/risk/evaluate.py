@@ -19,10 +19,10 @@ from libs.common.events import (
     RollChanged,
 )
 from libs.common.identifiers import id_of
-from libs.common.school_day import academic_year_of
 from services.risk import store
 from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
-from services.risk.book import Book, Enrolment
+from services.risk.book import Book
+from services.risk.enrolment import Enrolment, enrolment_of
 from services.risk.fold import SCHOOL, Episode, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
 from services.risk.words import with_grounds, with_school, words_of
@@ -84,19 +84,10 @@ class Evaluator:
         known = len(book.upns)
         rows = []
         for pupil in event.pupils:
-            cohort = academic_year_of(pupil.date_of_birth)
-            book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on, cohort))
-            rows.append(
-                {
-                    "urn": event.urn,
-                    "upn": pupil.upn,
-                    "position": book.position_of(pupil.upn),
-                    "entered_on": pupil.entered_on,
-                    "left_on": pupil.left_on,
-                    "home_la": pupil.home_la,
-                    "cohort": cohort,
-                }
-            )
+            enrolment = enrolment_of(pupil)
+            book.enrol(pupil.upn, enrolment)
+            row = store.pupil_row(event.urn, pupil.upn, book.position_of(pupil.upn), enrolment)
+            rows.append(row | {"home_la": pupil.home_la})
         await self._welcome(db, book, known)
         await store.save_pupils(db, rows)
         await self._evaluate(db, shelf, event.occurred_at, quiet=False)
@@ -117,10 +108,9 @@ class Evaluator:
 
     async def _welcome(self, db: AsyncConnection, book: Book, known: int) -> None:
         new = book.upns[known:]
-        blank = {"entered_on": None, "left_on": None, "home_la": None, "cohort": None}
         rows = [
-            {"urn": book.urn, "upn": upn, "position": known + n, **blank}
-            for n, upn in enumerate(new)
+            store.pupil_row(book.urn, upn, position, Enrolment())
+            for position, upn in enumerate(new, known)
         ]
         await store.save_pupils(db, rows)
         for upn, involvements in (await store.involvements_by_upn(db, new)).items():

@@ -21,6 +21,14 @@ __all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals
 State = TypeVar("State")
 
 
+class BroughtSessions(NamedTuple):
+    """A pupil's sessions at former schools in an academic year, as those have told this one."""
+
+    academic_year: int
+    possible: int
+    missed: int
+
+
 class Column(NamedTuple):
     """One session of a school, as every rule sees it. P is the number of pupils in the book.
 
@@ -48,6 +56,9 @@ class Column(NamedTuple):
     worker, 2 the same on a footing that makes an unexplained absence urgent."""
     year_groups: NDArray[np.uint8] | None = None
     """Each pupil's year group as a number, shape (P,); None: not known."""
+    brought: Ints | None = None
+    """Sessions possible and missed at former schools this academic year, shape (2, P); None: no
+    pupil has brought any."""
     school: WholeSchool = WholeSchool()
     """The whole school after this session."""
     day: Day | None = None
@@ -65,13 +76,23 @@ class PupilRecord(NamedTuple):
     """Number of each session's school week, shape (S,)."""
     codes: Codes
     """Code numbers, uint8, shape (S,); 0 is no mark."""
+    brought: BroughtSessions | None = None
 
     def until(self, ordinal: int) -> "PupilRecord":
         """Return the record up to a session, this included."""
         end = int(np.searchsorted(self.ordinals, ordinal, side="right"))
-        return PupilRecord(
-            self.ordinals[:end], self.school_days[:end], self.school_weeks[:end], self.codes[:end]
+        return self._replace(
+            ordinals=self.ordinals[:end],
+            school_days=self.school_days[:end],
+            school_weeks=self.school_weeks[:end],
+            codes=self.codes[:end],
         )
+
+    def brought_in(self, academic_year: int) -> tuple[int, int]:
+        """Return the sessions possible and missed at former schools in an academic year."""
+        if self.brought is None or self.brought.academic_year != academic_year:
+            return 0, 0
+        return self.brought.possible, self.brought.missed
 
 
 class SchoolRecord(NamedTuple):

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import upsert
 from libs.common.events import Bell, CalendarSet, Closure, Involvement, Term
 from libs.common.school_day import academic_year_of, day_of, session_of, utc_now
-from services.risk.book import Book, Enrolment
-from services.risk.fold import Rule
+from services.risk.book import Book
+from services.risk.enrolment import Enrolment
+from services.risk.fold import BroughtSessions, Rule
 from services.risk.tables import (
     StoredBell,
     StoredBook,
@@ -51,12 +52,12 @@ async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule[Any]]) -
     book = Book(urn, rules, version=await version_of(db, urn))
     table = StoredPupil
     pupils = await db.execute(
-        select(table.upn, table.entered_on, table.left_on, table.cohort)
-        .where(table.urn == urn)
-        .order_by(table.position)
+        select(table.__table__).where(table.urn == urn).order_by(table.position)
     )
     for pupil in pupils:
-        book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on, pupil.cohort))
+        sessions = (pupil.brought_year, pupil.brought_possible, pupil.brought_missed)
+        brought = None if pupil.brought_year is None else BroughtSessions(*sessions)
+        book.enrol(pupil.upn, Enrolment(pupil.entered_on, pupil.left_on, pupil.cohort, brought))
     columns = await db.execute(
         select(StoredColumn.ordinal, StoredColumn.codes).where(StoredColumn.urn == urn)
     )
@@ -66,6 +67,23 @@ async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule[Any]]) -
     for upn, involvements in (await involvements_by_upn(db, book.upns)).items():
         book.involve(upn, involvements)
     return book
+
+
+def pupil_row(urn: str, upn: str, position: int, enrolment: Enrolment) -> dict[str, Any]:
+    """Return the row of `StoredPupil` of a pupil whose home authority is not known."""
+    year, possible, missed = enrolment.brought or (None, None, None)
+    return {
+        "urn": urn,
+        "upn": upn,
+        "position": position,
+        "entered_on": enrolment.entered_on,
+        "left_on": enrolment.left_on,
+        "home_la": None,
+        "cohort": enrolment.cohort,
+        "brought_year": year,
+        "brought_possible": possible,
+        "brought_missed": missed,
+    }
 
 
 async def calendars_of(db: AsyncConnection, urn: str) -> list[CalendarSet]:

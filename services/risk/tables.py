@@ -38,6 +38,10 @@ class StoredPupil(Base):
     home_la: Mapped[str | None] = mapped_column(String(10))
     cohort: Mapped[int | None]
     """Calendar year in which the academic year of the pupil's birth began: a year group's own."""
+    brought_year: Mapped[int | None]
+    brought_possible: Mapped[int | None]
+    brought_missed: Mapped[int | None]
+    """The academic year, and sessions possible and missed in it at former schools."""
 
 
 class StoredColumn(Base):

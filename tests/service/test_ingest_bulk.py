@@ -114,6 +114,23 @@ async def test_a_roll_takes_good_pupils_and_removes_those_left_out(
     assert sorted(p["upn"] for p in page["items"] + rest["items"]) == sorted([upn(1), upn(2)])
 
 
+async def test_what_a_pupil_brings_from_former_schools_must_make_sense(
+    client: httpx.AsyncClient,
+) -> None:
+    good = {"academic_year": 2025, "possible": 100, "authorised": 4, "unauthorised": 2}
+    sent = [good, {**good, "academic_year": 2019}, {**good, "possible": 5}, {**good, "late": 1}]
+    pupils = [pupil(n, entered_on="2026-01-12", brought=b) for n, b in enumerate(sent, 1)]
+
+    answer = await client.put(ROLL, json={"pupils": pupils})
+
+    rejected = answer.json()["rejected"]
+    assert [bad["index"] for bad in rejected] == [1, 2, 3]
+    assert rejected[0]["reason"] == "brought: academic_year is not that of entered_on"
+    assert rejected[1]["reason"] == "brought: more sessions missed than were possible"
+    page = (await client.get(ROLL)).json()
+    assert [p["brought"] for p in page["items"]] == [good]
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"pupils": []}', b'{"pupils": [1]}', b"[" * 99999])
 async def test_a_roll_that_cannot_be_read_is_refused(
     client: httpx.AsyncClient, body: bytes

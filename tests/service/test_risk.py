@@ -8,10 +8,13 @@ import httpx
 import pytest
 
 from libs.common.events import (
+    Brought,
     Event,
     Involvement,
     InvolvementsSet,
     RegisterTaken,
+    RollChanged,
+    RollPupil,
     message_of,
 )
 from libs.common.school_day import Session
@@ -186,3 +189,20 @@ async def test_a_record_that_is_no_event_is_put_aside_and_the_next_is_handled(ri
         return bool(answer.json()["attended"])
 
     assert await until(attended)
+
+
+async def test_a_pupil_who_moves_brings_the_year_along(risk: Risk) -> None:
+    brought = Brought(academic_year=2026, possible=30, authorised=4, unauthorised=3)
+    pupil = RollPupil(
+        upn=ADA, given_name="Ada", family_name="Example", date_of_birth=date(2014, 2, 3),
+        year_group="7", entered_on=MONDAY, brought=brought,
+    )  # fmt: skip
+    moved = RollChanged(occurred_at=NOW, urn=URN, revision=1, pupils=[pupil])
+    await risk.tell(moved)
+    assert await risk.bells() == []
+
+    await risk.tell(register({ADA: "/"}))
+
+    (bell,) = await risk.bells()
+    assert bell["kind"] == "persistent-absence"
+    assert "Of these, 7 of 30 were at former schools." in bell["explanation"]

@@ -13,8 +13,9 @@ from libs.common.codes import NUMBERS, numbers_of
 from libs.common.school_day import Session, academic_year_of
 from libs.simulator import simulate
 from services.risk.bells import BellKey, Standing, diff
-from services.risk.book import Book, Enrolment
+from services.risk.book import Book
 from services.risk.catalogue import RULES
+from services.risk.enrolment import Enrolment
 from services.risk.fold import Severity
 
 DAYS, PUPILS = 70, 60

@@ -35,7 +35,9 @@ class RollIn(BaseModel):
         examples=[[PUPIL]],
         description="`upn`, `given_name`, `family_name`, `date_of_birth`, `year_group`, "
         "`entered_on`, and if known `group`, `left_on`, `home_la`, `identifiers` by agency kind, "
-        "`household`. A pupil that cannot be read is rejected, the others are taken.",
+        "`household`, and `brought`: `academic_year`, sessions `possible`, `authorised` and "
+        "`unauthorised` at former schools, from the common transfer file. A pupil that cannot "
+        "be read is rejected, the others are taken.",
     )
 
 

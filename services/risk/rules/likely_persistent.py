@@ -15,6 +15,7 @@ from services.risk.fold import (
     Bools,
     Column,
     Finding,
+    Ints,
     PupilRecord,
     Severity,
     Signals,
@@ -22,7 +23,7 @@ from services.risk.fold import (
 )
 from services.risk.rules.cusum import Floats
 from services.risk.rules.evidence import figures, recent_marks, sessions
-from services.risk.rules.rates import year_anchor
+from services.risk.rules.rates import former_schools, year_anchor
 
 SESSIONS_A_YEAR = 380
 PERSISTENT = 0.1
@@ -111,23 +112,31 @@ class LikelyPersistent:
             days_lately=state.days_lately * fading + counted,
             foretelling_lately=state.foretelling_lately * fading + foretells,
         )
-        rings = self._rings(after) & ~day.medical
+        rings = self._rings(after, column.brought) & ~day.medical
         rung = signals(rings, year_anchor(column.academic_year), Severity.notice)
         return after._replace(rung=rung), rung
 
-    def _rings(self, state: Outlook) -> Bools:
+    def _rings(self, state: Outlook, brought: Ints | None) -> Bools:
+        had, gone = (
+            (state.possible, state.missed)
+            if brought is None
+            else (
+                state.possible + brought[0].astype(np.float32),
+                state.missed + brought[1].astype(np.float32),
+            )
+        )
         now = self._rate(state.foretelling_lately, state.days_lately)
         earlier = self._rate(
             state.foretelling - state.foretelling_lately, state.days - state.days_lately
         )
         rate = np.minimum(now * np.float32(self.goes_on), np.float32(1))
-        left = np.maximum(np.float32(SESSIONS_A_YEAR) - state.possible, np.float32(0))
-        total = state.possible + left
-        need = np.float32(PERSISTENT) * total - (state.missed - state.shared)  # until 10 %
+        left = np.maximum(np.float32(SESSIONS_A_YEAR) - had, np.float32(0))
+        total = had + left
+        need = np.float32(PERSISTENT) * total - (gone - state.shared)  # until 10 %
         variance = left * rate * (np.float32(1) - rate) * np.float32(self.spread) + np.float32(1)
         likely = left * rate - need >= np.float32(_deviations(self.chance_min)) * np.sqrt(variance)
         rises = now >= np.float32(self.rise_min) * earlier
-        below = state.missed < np.float32(PERSISTENT) * state.possible
+        below = gone < np.float32(PERSISTENT) * had
         held = state.possible >= np.float32(self.possible_min)
         return np.asarray(likely & rises & below & held)
 
@@ -140,7 +149,8 @@ class LikelyPersistent:
         year = record.ordinals >= year_anchor(_year_of(record))
         absent, possible = ABSENT[record.codes] & year, POSSIBLE[record.codes] & year
         lately = recent_marks(record, 25)
-        missed, held = int(absent.sum()), int(possible.sum())
+        had, gone = record.brought_in(_year_of(record))
+        missed, held = gone + int(absent.sum()), had + int(possible.sum())
         now, of = int((absent & lately).sum()), int((possible & lately).sum())
         left = max(0, SESSIONS_A_YEAR - held)
         rate = (now + self.prior_rate * 2 * self.prior_days) / (of + 2 * self.prior_days)
@@ -150,7 +160,8 @@ class LikelyPersistent:
         need = PERSISTENT * all_of - missed
         chance = 0.5 * erfc((need - ahead) / deviation / sqrt(2))
         text = (
-            f"Missed {missed} of {held} sessions this year, {now} of the last {of}. If the recent "
+            f"Missed {missed} of {held} sessions this year, {now} of the last {of}."
+            f"{former_schools(had, gone)} If the recent "
             f"weeks go on, the year ends at {100 * max(0, low) / all_of:.0f} to "
             f"{100 * min(all_of, high) / all_of:.0f} % (four times in five), and at 10 % or more "
             f"with a chance of {100 * chance:.0f} %. Four weeks of steady attendance clear this."

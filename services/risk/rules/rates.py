@@ -20,6 +20,11 @@ def year_anchor(academic_year: int) -> int:
     return date(academic_year, 8, 1).toordinal() * 2
 
 
+def former_schools(possible: int, missed: int) -> str:
+    """Return in words what of a pupil's year was at former schools; nothing if nothing was."""
+    return f" Of these, {missed} of {possible} were at former schools." if possible else ""
+
+
 class YearSoFar(NamedTuple):
     """What a pupil has had of this academic year; each of shape (P,)."""
 
@@ -87,7 +92,10 @@ class RateOfAbsence:
         possible = state.possible + column.possible
         missed = state.missed + column.absent
         percent = np.where(state.rings, self.percent_clear, self.percent_min)
-        rings = (missed * 100 >= percent * possible) & (possible >= self.possible_min)
+        had, gone = possible, missed
+        if column.brought is not None:
+            had, gone = possible + column.brought[0], missed + column.brought[1]
+        rings = (gone * 100 >= percent * had) & (had >= self.possible_min) & (possible > 0)
         after = YearSoFar(column.academic_year, possible, missed, rings)
         return after, signals(rings, year_anchor(column.academic_year), self.severity)
 
@@ -95,14 +103,15 @@ class RateOfAbsence:
         """Tell the year's figures so far."""
         year = academic_year_of(day_of(anchor))
         this_year = (record.ordinals >= anchor) & (record.ordinals < year_anchor(year + 1))
-        possible = int((this_year & POSSIBLE[record.codes]).sum())
         absent = this_year & ABSENT[record.codes]
-        missed = int(absent.sum())
+        had, gone = record.brought_in(year)
+        possible = had + int((this_year & POSSIBLE[record.codes]).sum())
+        missed = gone + int(absent.sum())
         rate = round(100 * missed / possible, 1) if possible else 0.0
         text = (
             f"Missed {missed} of {possible} possible sessions since the start of the school year: "
-            f"{rate:g} %. At {self.percent_min} % or more a pupil counts as "
-            f"{self.kind.replace('-absence', '')}ly absent. "
+            f"{rate:g} %.{former_schools(had, gone)} At {self.percent_min} % or more a pupil "
+            f"counts as {self.kind.replace('-absence', '')}ly absent. "
             f"This clears when the figure falls below {self.percent_clear} %."
         )
         facts = figures(missed=missed, possible=possible, percent=rate)

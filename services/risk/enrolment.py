@@ -1,0 +1,69 @@
+"""Enrolments: when a pupil is on a school's roll, and what they bring from the schools before."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.common.events import RollPupil
+from libs.common.school_day import academic_year_of
+from services.risk.days import YEAR_GROUPS
+from services.risk.fold import BroughtSessions, Ints
+
+
+class Enrolment(NamedTuple):
+    """When a pupil is on the roll, both ends included; None is open or not known."""
+
+    entered_on: date | None = None
+    left_on: date | None = None
+    cohort: int | None = None
+    """Calendar year in which the academic year of the pupil's birth began. The cohort stays when
+    its year group's name changes each September."""
+    brought: BroughtSessions | None = None
+    """This year's sessions at former schools, as those have told this one."""
+
+    def year_group_in(self, academic_year: int) -> int | None:
+        """Return the National Curriculum year, 0 for Reception, by age."""
+        return None if self.cohort is None else academic_year - self.cohort - 5
+
+
+def enrolment_of(pupil: RollPupil) -> Enrolment:
+    """Return what a school's roll says of a pupil."""
+    brought = None
+    if pupil.brought is not None:
+        missed = pupil.brought.authorised + pupil.brought.unauthorised
+        brought = BroughtSessions(pupil.brought.academic_year, pupil.brought.possible, missed)
+    cohort = academic_year_of(pupil.date_of_birth)
+    return Enrolment(pupil.entered_on, pupil.left_on, cohort, brought)
+
+
+class Roll(NamedTuple):
+    """Enrolments as arrays, each of shape (P,)."""
+
+    entered: NDArray[np.int32]
+    left: NDArray[np.int32]
+    """Ordinals of the first and the last day, both included."""
+    year_groups: NDArray[np.uint8] | None
+    """Numbers of the cohorts, 1 to `YEAR_GROUPS` - 1; 0: not known. None: nobody's is."""
+    brought: dict[int, Ints]
+    """By academic year: sessions possible and missed at former schools, shape (2, P)."""
+
+
+def roll_of(enrolments: Mapping[int, Enrolment], pupils: int) -> Roll:
+    """Return the enrolments, by position in the book, as arrays over so many pupils."""
+    entered = np.full(pupils, date.min.toordinal(), np.int32)
+    left = np.full(pupils, date.max.toordinal(), np.int32)
+    groups = np.zeros(pupils, np.uint8)
+    brought: dict[int, Ints] = {}
+    for position, enrolment in enrolments.items():
+        entered[position] = (enrolment.entered_on or date.min).toordinal()
+        left[position] = (enrolment.left_on or date.max).toordinal()
+        if enrolment.cohort is not None:
+            groups[position] = 1 + enrolment.cohort % (YEAR_GROUPS - 1)
+        if enrolment.brought is not None:
+            year, possible, missed = enrolment.brought
+            own = brought.setdefault(year, np.zeros((2, pupils), np.int32))
+            own[:, position] = possible, missed
+    return Roll(entered, left, groups if groups.any() else None, brought)
