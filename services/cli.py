@@ -25,14 +25,18 @@ from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services import demo as showing
 from services import evaluate as evaluating
+from services import evaluate_report
+from services import published as publishing
 from services import simulate as simulating
 from services import up as house
 
 app = typer.Typer(no_args_is_help=True, help="Early warning for school attendance.")
 token_app = typer.Typer(no_args_is_help=True, help="Issue a token from the embedded issuer's key.")
 dead_app = typer.Typer(no_args_is_help=True, help="Records that could not be handled.")
+published_app = typer.Typer(no_args_is_help=True, help="The Department's published attendance.")
 app.add_typer(token_app, name="token")
 app.add_typer(dead_app, name="dead-letters")
+app.add_typer(published_app, name="published")
 
 Data = Annotated[Path, typer.Option(help="Folder of an embedded installation.")]
 Lifetime = Annotated[int, typer.Option("--hours", min=1, help="How long the token holds.")]
@@ -133,9 +137,18 @@ def simulate(
 def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Simulated authorities.")] = 5,
     schools: Annotated[int, typer.Option(min=1, max=200, help="Schools in each.")] = 10,
+    page: Annotated[
+        Path | None, typer.Option(help="Write tables and plots into this page of Markdown.")
+    ] = None,
 ) -> None:
     """Score the rules on emerging patterns on simulated years with known truth."""
-    evaluating.run(seeds, schools, Console())
+    outcome = evaluating.run(seeds, schools, Console())
+    if page is not None:
+        said = f"firstbell evaluate --seeds {seeds} --schools {schools} --page docs/{page.name}"
+        try:
+            evaluate_report.write(page, outcome, f"Written by `{said}`.")
+        except (evaluate_report.NoPlots, OSError, ValueError) as error:
+            raise typer.BadParameter(str(error), param_hint="--page") from None
 
 
 @token_app.command("school")
@@ -191,6 +204,25 @@ def replay_dead_letters(data: Data = DATA) -> None:
     """Publish everything that was put aside to its topic again, in order."""
     count = asyncio.run(_replay(_settings(data)))
     typer.echo(f"{count} record(s) will be published again by the services' relays.")
+
+
+@published_app.command("load")
+def load_published(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, metavar="FILE...")],
+    data: Data = DATA,
+) -> None:
+    """Load the Department's weekly and year-to-date CSV files; a newer edition replaces an older.
+
+    They are the data files of "Pupil attendance in schools" on explore-education-statistics.
+    """
+    console = Console(stderr=True)
+    try:
+        loaded = asyncio.run(publishing.load(_settings(data), files, console))
+    except publishing.NotLoaded as error:
+        typer.echo(f"Not loaded: {error}", err=True)
+        raise typer.Exit(1) from None
+    for path, count in loaded.items():
+        typer.echo(f"{path}: {count} line(s) of figures")
 
 
 def _run(application: Any, host: str, port: int) -> None:

@@ -65,15 +65,17 @@ class Day(NamedTuple):
     absent: Bools
     """Absent, hard or soft, in at least one session, shape (P,)."""
     begins: Bools
-    """An absence begins: absent today, and not at the end of the pupil's day before, shape (P,)."""
+    """An absence begins: absent today, and not on the pupil's day before, shape (P,)."""
     free: Bools
     """An absence could have begun today, shape (P,)."""
     goes_on: Bools
-    """Was absent at the end of the pupil's day before, and counted today, shape (P,)."""
+    """Was absent on the pupil's day before, and counted today, shape (P,)."""
     hard: Bools
     """At least one session is hard absence (O), shape (P,)."""
     left: Bools
-    """In school in the morning and absent, without an appointment, in the afternoon, shape (P,)."""
+    """In school in the morning and absent, without an appointment, in the afternoon, shape (P,).
+
+    Not after a day of absence: an illness that was not over is no leaving."""
     could_leave: Bools
     """In school in the morning, and the afternoon counts, shape (P,)."""
     late: Bools
@@ -107,7 +109,8 @@ class Diary(NamedTuple):
     morning: Codes
     afternoon: Codes
     away: Bools
-    """Absent at the end of the latest day that counted, shape (P,)."""
+    """Absent on the latest day that counted, for a part of it or all, shape (P,)."""
+    away_all_day: Bools
     history: NDArray[np.uint64]
     """The last 64 days with absence, newest in bit 0, shape (P,)."""
     hard_history: NDArray[np.uint64]
@@ -128,7 +131,8 @@ def start_diary(pupils: int) -> Diary:
     blank, none = np.zeros(pupils, np.uint8), np.zeros(pupils, np.uint64)
     zero = np.zeros(pupils, np.float32)
     return Diary(
-        day=-1, morning=blank, afternoon=blank, away=np.zeros(pupils, np.bool_),
+        day=-1, morning=blank, afternoon=blank,
+        away=np.zeros(pupils, np.bool_), away_all_day=np.zeros(pupils, np.bool_),
         history=none, hard_history=none, absent_days=zero, illness=zero, unexplained=zero,
         days=0, usual=0.02, weekdays=(1.0,) * 7, groups=np.ones(YEAR_GROUPS),
     )  # fmt: skip
@@ -173,11 +177,12 @@ def _complete(
         return diary._replace(day=-1), None
     free = counted & ~diary.away
     begins = absent & free
-    left = came & absent_pm & (pm != APPOINTMENT)
+    left = came & absent_pm & (pm != APPOINTMENT) & ~diary.away_all_day
     school = _compare(diary, begins, free, year_groups)
     after = diary._replace(
         day=-1,
-        away=np.where(counted, absent_pm | (absent & ~stayed), diary.away),
+        away=np.where(counted, absent, diary.away),
+        away_all_day=np.where(counted, absent & ~came & ~stayed, diary.away_all_day),
         history=(diary.history << ONE) | absent,
         hard_history=(diary.hard_history << ONE)
         | (hard & (begins | left) & (school.unusual < MASS_FROM)),

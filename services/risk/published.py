@@ -6,6 +6,7 @@ explore-education-statistics. Files of 2022 say `school_type` for `education_pha
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, TextIO
@@ -34,6 +35,8 @@ MANY = {
     "severe_rate": ("severe_perc", "enrolments_pa_50_exact_percent"),
 }
 """Columns that some files have, under either name."""
+CODE = re.compile(r"E[0-9]{8}")
+LA = re.compile(r"[0-9]{3}")
 ROUNDING = 0.0015
 """How far the published parts may lie from their sum: percentages of one decimal."""
 
@@ -65,7 +68,8 @@ def rows_of(lines: TextIO) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise Unloadable("not UTF-8 text: save the file as CSV in UTF-8") from error
     except (csv.Error, Unloadable) as error:
-        raise Unloadable(f"line {max(1, reader.line_num)}: {error}") from error
+        # The inner reader's: DictReader counts a line only when it has been read.
+        raise Unloadable(f"line {max(1, reader.reader.line_num)}: {error}") from error
     if not seen:
         raise Unloadable("no line of figures")
 
@@ -105,14 +109,18 @@ def _row(line: Mapping[str, str], phase: str) -> Row:
 
 def _place(line: Mapping[str, str], level: str) -> Row:
     part = {"national": "country", "region": "region", "la": "new_la"}[level]
-    area, name = line[f"{part}_code"], line[f"{part.removeprefix('new_')}_name"]
-    if not (len(area) == 9 and area[0] == "E" and area[1:].isdigit()):
-        raise Unloadable(f"{part}_code: {area[:20]!r} is not E and eight digits")
+    area, name = _code(line, f"{part}_code"), line[f"{part.removeprefix('new_')}_name"]
     la = line["old_la_code"] if level == "la" else None
-    if la is not None and not (len(la) == 3 and la.isdigit()):
+    if la is not None and not LA.fullmatch(la):
         raise Unloadable(f"old_la_code: {la[:20]!r} is not three digits")
-    region = None if level == "national" else line["region_code"]
+    region = None if level == "national" else _code(line, "region_code")
     return {"area": area, "la": la, "region": region, "name": name[:100]}
+
+
+def _code(line: Mapping[str, str], column: str) -> str:
+    if not CODE.fullmatch(line[column]):
+        raise Unloadable(f"{column}: {line[column][:20]!r} is not E and eight digits")
+    return line[column]
 
 
 def _period(line: Mapping[str, str]) -> tuple[str, date]:

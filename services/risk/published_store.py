@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
@@ -33,13 +33,10 @@ async def year_published(db: AsyncConnection, last: date, la: str | None) -> Yea
     )
     if year is None:
         return None
-    region = select(TABLE.region).where(
-        TABLE.period == "year", TABLE.academic_year == year, TABLE.la == la
-    )
+    this = (TABLE.period == "year", TABLE.academic_year == year)
+    region = select(TABLE.region).where(*this, _is(la))
     query = select(TABLE.__table__).where(
-        TABLE.period == "year",
-        TABLE.academic_year == year,
-        or_(TABLE.level == "national", TABLE.region.in_(region)),
+        *this, or_(TABLE.level == "national", TABLE.region.in_(region))
     )
     return Year(year, (await db.execute(query)).all())
 
@@ -55,6 +52,11 @@ async def weeks_published(
     query = select(TABLE.__table__).where(
         TABLE.period == "week",
         TABLE.starts_on.between(first - timedelta(days=first.weekday()), last),
-        or_(TABLE.level == "national", TABLE.la == la),
+        or_(TABLE.level == "national", _is(la)),
     )
     return (await db.execute(query.order_by(TABLE.starts_on))).all()
+
+
+def _is(la: str | None) -> ColumnElement[bool]:
+    # England and the regions have no digits either: "no authority" must not find them.
+    return false() if la is None else TABLE.la == la

@@ -46,12 +46,12 @@ class Lateness:
     """
 
     prior_events: float = 0.17
-    prior_days: float = 5.0
-    rise: float = 0.15
+    prior_days: float = 3
+    rise: float = 0.17
     needed: float = 7.8
 
     kind = "lateness"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 3
     title = "Late much more often than this pupil used to be"

@@ -60,17 +60,17 @@ class LikelyPersistent:
         absence foretells the year's: FFT Education Datalab 2025. Figures are ours.
     """
 
-    chance_min: float = 0.8
-    rise_min: float = 2.5
-    possible_min: int = 40
-    fading: float = 0.972
-    prior_rate: float = 0.035
+    chance_min: float = 0.764
+    rise_min: float = 2.77
+    possible_min: int = 38
+    fading: float = 0.978
+    prior_rate: float = 0.0342
     prior_days: float = 10.0
-    goes_on: float = 1.3
-    spread: float = 4.0
+    goes_on: float = 1.27
+    spread: float = 3.96
 
     kind = "likely-persistent"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 6
     title = "Likely to be persistently absent by the end of the year"

@@ -26,7 +26,7 @@ class MassAbsence:
     """
 
     kind = "mass-absence"
-    version = "1"
+    version = "2"
     emerging = False
     rank = 0
     title = "Many pupils away at once"

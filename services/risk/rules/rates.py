@@ -54,7 +54,7 @@ class RateOfAbsence:
     severity: Severity
     possible_min: int = 20
 
-    version = "1"
+    version = "2"
     emerging = False
     rank = 0
     source = (

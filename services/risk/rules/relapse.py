@@ -59,10 +59,10 @@ class Relapse:
     long_days: int = 10
     watched_days: int = 25
     again_min: int = 3
-    rise_min: float = 4.0
+    rise_min: float = 4.71
 
     kind = "relapse"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 3
     title = "Away again after coming back"

@@ -57,24 +57,24 @@ class SuddenChange:
         Education Datalab 2023. Figures: chosen on simulated years, see docs/detection.md.
     """
 
-    prior_hard: float = 0.094
-    prior_soft: float = 0.62
-    prior_days: float = 18.0
-    least_hard: float = 0.003
-    least_soft: float = 0.006
-    slow_hard: float = 0.055
-    slow_soft: float = 0.018
-    slow_needed: float = 10.0
-    fast_hard: float = 0.21
-    fast_soft: float = 0.052
-    fast_needed: float = 6.0
-    goes_on: float = 0.515
-    goes_on_hard: float = 0.414
-    goes_on_soft: float = 0.65
-    first_weeks_more: float = 0.96
+    prior_hard: float = 0.0772
+    prior_soft: float = 0.631
+    prior_days: float = 30
+    least_hard: float = 0.00594
+    least_soft: float = 0.0119
+    slow_hard: float = 0.0495
+    slow_soft: float = 0.0279
+    slow_needed: float = 10.4
+    fast_hard: float = 0.234
+    fast_soft: float = 0.0344
+    fast_needed: float = 5.3
+    goes_on: float = 0.538
+    goes_on_hard: float = 0.316
+    goes_on_soft: float = 0.614
+    first_weeks_more: float = 0.968
 
     kind = "sudden-change"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 5
     title = "Away much more than this pupil used to be"

@@ -35,10 +35,10 @@ class GroupAbsence:
     others_min: int = 2
     shared_min: float = 0.5
     pair_days_min: int = 4
-    pair_shared_min: float = 0.6
+    pair_shared_min: float = 0.617
 
     kind = "group-absence"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 4
     title = "Missing the same sessions as the same other pupils"

@@ -53,12 +53,12 @@ class WeekdayPattern:
 
     prior_events: float = 0.48
     prior_days: float = 11.2
-    rise: float = 0.64
-    taken_back: float = 0.7
-    needed: float = 8.6
+    rise: float = 0.689
+    taken_back: float = 0.715
+    needed: float = 8.28
 
     kind = "weekday-pattern"
-    version = "1"
+    version = "2"
     emerging = True
     rank = 2
     title = "Away on the same weekday again and again"
