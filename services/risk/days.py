@@ -7,16 +7,17 @@ says how much more absence began in the school, and in the pupil's year group, t
 that weekday.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes, mask_of
+from services.risk.compiled import inlined, kernel, ones_in
 from services.risk.whole_school import WholeSchool
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+Rows = NDArray[np.void]
+"""A record for each pupil, shape (P,)."""
 
 AFTERNOON = 1
 HARD = mask_of("O")
@@ -29,14 +30,14 @@ Leave, holidays, suspension and study leave (C, G, E, S …) are neither: the sc
 LATE = mask_of("LU")
 IN_SCHOOL = (POSSIBLE & ~ABSENT) | mask_of("U")
 APPOINTMENT = NUMBERS["M"]
-ONE = np.uint64(1)
-MASS_FROM = 2.5
+ONE, BIT = np.float32(1), np.uint64(1)
+MASS_FROM = np.float32(2.5)
 """A day so unusual that being away together says nothing."""
 
 SETTLED_DAYS = 15
 """Recent school days that do not count towards what a pupil is used to."""
 RECENT = np.uint64((1 << SETTLED_DAYS) - 1)
-PRIOR_ABSENT, PRIOR_DAYS = np.float32(0.35), np.float32(7)
+PRIOR_ABSENT, PRIOR_DAYS = np.float32(0.35), 7
 """What is believed of a pupil of whom nothing is known: 5 % of days, worth seven days."""
 
 USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
@@ -52,9 +53,54 @@ KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = np.float32(0.15), np.float32(0.11), np.fl
 """From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
 FADING = np.float32(0.97)
 HALF = np.float32(0.5)
-MEDICAL_DAYS, MEDICAL_OTHER_MAX = 5.5, 0.25
+MEDICAL_DAYS, MEDICAL_OTHER_MAX = np.float32(5.5), np.float32(0.25)
 """A medical matter: this much illness, and at most this share of it of other absence."""
 UNUSUAL_MIN, UNUSUAL_MAX, UNUSUAL_POWER = 0.5, 15.0, 0.86
+SHARE_MIN, SHARE_MAX = 0.4, 2.5
+"""Bounds of what one day can show of a weekday's, or a year group's, usual share."""
+NO_GROUPS = np.zeros(0, np.uint8)
+
+
+PUPIL_DAY = np.dtype(
+    [
+        # Absent, hard or soft, in at least one session.
+        ("absent", np.bool_),
+        # An absence begins: absent today, and not on the pupil's day before.
+        ("begins", np.bool_),
+        # An absence could have begun today.
+        ("free", np.bool_),
+        # Was absent on the pupil's day before, and counted today.
+        ("goes_on", np.bool_),
+        # At least one session is hard absence (O).
+        ("hard", np.bool_),
+        # In school in the morning and absent, without an appointment, in the afternoon. Not after
+        # a day of absence: an illness that was not over is no leaving.
+        ("left", np.bool_),
+        # In school in the morning, and the afternoon counts.
+        ("could_leave", np.bool_),
+        # Arrived late, before or after the register closed.
+        ("late", np.bool_),
+        # In school in the morning, late or not.
+        ("came", np.bool_),
+        # The absence is one with the school's: so many are away that an illness says nothing about
+        # the pupil, or so many that no absence does.
+        ("shared", np.bool_),
+        # So much of the pupil's recent absence is illness that it is a medical matter.
+        ("medical", np.bool_),
+        # How many times as much absence began in the pupil's year group as usually does on this
+        # weekday, drawn to the school's.
+        ("unusual", np.float32),
+        # How much more than of others is needed to say that this pupil has changed: 1 for most. A
+        # child who has missed a seventh or more of the year's days, the last three weeks left out,
+        # is known to the school: only a marked change is news.
+        ("known", np.float32),
+        # Days of illness and appointments, fading by 3 % on each day that counts.
+        ("illness", np.float32),
+        # The pupil's last 64 days with hard absence or leaving, newest in bit 0.
+        ("recent", np.uint64),
+    ],
+    align=True,
+)
 
 
 class Day(NamedTuple):
@@ -62,43 +108,35 @@ class Day(NamedTuple):
 
     weekday: int
     """0 is Monday."""
-    absent: Bools
-    """Absent, hard or soft, in at least one session, shape (P,)."""
-    begins: Bools
-    """An absence begins: absent today, and not on the pupil's day before, shape (P,)."""
-    free: Bools
-    """An absence could have begun today, shape (P,)."""
-    goes_on: Bools
-    """Was absent on the pupil's day before, and counted today, shape (P,)."""
-    hard: Bools
-    """At least one session is hard absence (O), shape (P,)."""
-    left: Bools
-    """In school in the morning and absent, without an appointment, in the afternoon, shape (P,).
+    pupils: Rows
+    """Of `PUPIL_DAY`, shape (P,): `day.pupils["absent"]` is bool, shape (P,)."""
 
-    Not after a day of absence: an illness that was not over is no leaving."""
-    could_leave: Bools
-    """In school in the morning, and the afternoon counts, shape (P,)."""
-    late: Bools
-    """Arrived late, before or after the register closed, shape (P,)."""
-    came: Bools
-    """In school in the morning, late or not, shape (P,)."""
-    shared: Bools
-    """The absence is one with the school's: so many are away that an illness says nothing about
-    the pupil, or so many that no absence does, shape (P,)."""
-    unusual: Floats
-    """How many times as much absence began in the pupil's year group as usually does on this
-    weekday, drawn to the school's, shape (P,)."""
-    known: Floats
-    """How much more than of others is needed to say that this pupil has changed, shape (P,).
 
-    1 for most. A child who has missed a seventh or more of the year's days, the last three weeks
-    left out, is known to the school: only a marked change is news."""
-    illness: Floats
-    """Days of illness and appointments, fading by 3 % on each day that counts, shape (P,)."""
-    medical: Bools
-    """So much of the pupil's recent absence is illness that it is a medical matter, shape (P,)."""
-    recent: NDArray[np.uint64]
-    """The pupil's last 64 days with hard absence or leaving, newest in bit 0, shape (P,)."""
+HABITS = np.dtype(
+    [
+        # Absent on the latest day that counted, for a part of it or all.
+        ("away", np.bool_),
+        ("away_all_day", np.bool_),
+        # The last 64 days with absence, and with hard absence or leaving, newest in bit 0.
+        ("history", np.uint64),
+        ("hard_history", np.uint64),
+        ("absent_days", np.float32),
+        # Days of soft and of hard absence, fading.
+        ("illness", np.float32),
+        ("unexplained", np.float32),
+    ],
+    align=True,
+)
+USUAL = np.dtype(
+    [
+        # Share of pupils for whom an absence begins on a usual day.
+        ("share", np.float64),
+        # Each weekday's and each year group's usual share, as a multiple of that.
+        ("weekdays", np.float64, 7),
+        ("groups", np.float64, YEAR_GROUPS),
+    ],
+    align=True,
+)
 
 
 class Diary(NamedTuple):
@@ -108,34 +146,18 @@ class Diary(NamedTuple):
     """Number of the unfinished day (ordinal // 2), -1: none."""
     morning: Codes
     afternoon: Codes
-    away: Bools
-    """Absent on the latest day that counted, for a part of it or all, shape (P,)."""
-    away_all_day: Bools
-    history: NDArray[np.uint64]
-    """The last 64 days with absence, newest in bit 0, shape (P,)."""
-    hard_history: NDArray[np.uint64]
-    absent_days: Floats
-    illness: Floats
-    unexplained: Floats
+    habits: Rows
+    """Of `HABITS`, shape (P,)."""
+    usual: Rows
+    """Of `USUAL`, shape (1,): the school's."""
     days: int
-    usual: float
-    """Share of pupils for whom an absence begins on a usual day."""
-    weekdays: tuple[float, ...]
-    """Each weekday's usual share, as a multiple of `usual`."""
-    groups: NDArray[np.float64]
-    """Each year group's usual share, as a multiple of `usual`, shape (YEAR_GROUPS,)."""
 
 
 def start_diary(pupils: int) -> Diary:
     """Return a diary before the first session."""
-    blank, none = np.zeros(pupils, np.uint8), np.zeros(pupils, np.uint64)
-    zero = np.zeros(pupils, np.float32)
-    return Diary(
-        day=-1, morning=blank, afternoon=blank,
-        away=np.zeros(pupils, np.bool_), away_all_day=np.zeros(pupils, np.bool_),
-        history=none, hard_history=none, absent_days=zero, illness=zero, unexplained=zero,
-        days=0, usual=0.02, weekdays=(1.0,) * 7, groups=np.ones(YEAR_GROUPS),
-    )  # fmt: skip
+    blank = np.zeros(pupils, np.uint8)
+    usual = np.array([(0.02, np.ones(7), np.ones(YEAR_GROUPS))], USUAL)
+    return Diary(-1, blank, blank, np.zeros(pupils, HABITS), usual, 0)
 
 
 def step_diary(
@@ -151,122 +173,139 @@ def step_diary(
     complete when the next day's first session comes.
     """
     number, half = divmod(ordinal, 2)
-    blank = np.zeros(len(codes), np.uint8)
     if diary.day not in (-1, number):
         after, day = _complete(diary, school, year_groups)
+        blank = np.zeros(len(codes), np.uint8)
         halves = (blank, codes) if half == AFTERNOON else (codes, blank)
         return after._replace(day=number, morning=halves[0], afternoon=halves[1]), day
     if half == AFTERNOON:
-        morning = diary.morning if diary.day == number else blank
+        morning = diary.morning if diary.day == number else np.zeros(len(codes), np.uint8)
         whole = diary._replace(day=number, morning=morning, afternoon=codes)
         return _complete(whole, school, year_groups)
+    blank = np.zeros(len(codes), np.uint8)
     return diary._replace(day=number, morning=codes, afternoon=blank), None
 
 
 def _complete(
-    diary: Diary, whole: WholeSchool, year_groups: NDArray[np.uint8] | None
+    diary: Diary, school: WholeSchool, year_groups: NDArray[np.uint8] | None
 ) -> tuple[Diary, Day | None]:
     am, pm = diary.morning, diary.afternoon
-    hard_am, hard_pm, soft_am, soft_pm = HARD[am], HARD[pm], SOFT[am], SOFT[pm]
-    absent_pm = hard_pm | soft_pm
-    hard = hard_am | hard_pm
-    absent = hard | soft_am | absent_pm
-    came, stayed = IN_SCHOOL[am], IN_SCHOOL[pm]
-    counted = absent | came | stayed
-    if not counted.any():  # no register came at all: the day says nothing
+    today, counted = _seen(am, pm, diary.habits)
+    if not counted:  # no register came at all: the day says nothing
         return diary._replace(day=-1), None
-    free = counted & ~diary.away
-    begins = absent & free
-    left = came & absent_pm & (pm != APPOINTMENT) & ~diary.away_all_day
-    school = _compare(diary, begins, free, year_groups)
-    after = diary._replace(
-        day=-1,
-        away=np.where(counted, absent, diary.away),
-        away_all_day=np.where(counted, absent & ~came & ~stayed, diary.away_all_day),
-        history=(diary.history << ONE) | absent,
-        hard_history=(diary.hard_history << ONE)
-        | (hard & (begins | left) & (school.unusual < MASS_FROM)),
-        absent_days=diary.absent_days + absent,
-        illness=np.where(counted, _faded(diary.illness, soft_am, soft_pm), diary.illness),
-        unexplained=np.where(
-            counted, _faded(diary.unexplained, hard_am, hard_pm), diary.unexplained
-        ),
-        days=diary.days + 1,
-        usual=school.usual,
-        weekdays=school.weekdays,
-        groups=school.groups,
-    )
-    medical = (after.illness > MEDICAL_DAYS) & (
-        after.unexplained < MEDICAL_OTHER_MAX * after.illness
-    )
-    day = Day(
-        weekday=(diary.day - 1) % 7, absent=absent, begins=begins, free=free,
-        goes_on=counted & diary.away, hard=hard, left=left, could_leave=came & (absent_pm | stayed),
-        late=LATE[am], came=came, shared=_shared(whole, absent, hard), unusual=school.unusual,
-        known=_known(_used_to(after)), illness=after.illness, medical=medical,
-        recent=after.hard_history,
-    )  # fmt: skip
-    return after, day
+    weekday = (diary.day - 1) % 7
+    groups = NO_GROUPS if year_groups is None else year_groups
+    usual = _compare(today, diary.usual, groups, weekday)
+    days = diary.days + 1
+    habits = _remember(am, pm, diary.habits, today, days, school.mass, school.grave)
+    return Diary(-1, am, pm, habits, usual, days), Day(weekday, today)
 
 
-def _shared(school: WholeSchool, absent: Bools, hard: Bools) -> Bools:
-    if not school.mass:
-        return np.zeros(len(absent), np.bool_)
-    return absent if school.grave else absent & ~hard
+@kernel(np.uint8, np.uint8, HABITS)
+def _seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
+    """Read the two sessions together; return the day so far, and how many pupils it counts for."""
+    today, counted = np.zeros(len(am), PUPIL_DAY), 0
+    for p in range(len(am)):
+        absent_pm = HARD[pm[p]] or SOFT[pm[p]]
+        came, stayed = IN_SCHOOL[am[p]], IN_SCHOOL[pm[p]]
+        day, before = today[p], habits[p]
+        day.hard = HARD[am[p]] or HARD[pm[p]]
+        day.absent = day.hard or SOFT[am[p]] or absent_pm
+        counts = day.absent or came or stayed
+        counted += counts
+        day.free = counts and not before.away
+        day.goes_on = counts and before.away
+        day.begins = day.absent and day.free
+        day.left = came and absent_pm and pm[p] != APPOINTMENT and not before.away_all_day
+        day.could_leave = came and (absent_pm or stayed)
+        day.late, day.came = LATE[am[p]], came
+    return today, counted
 
 
-def _faded(total: Floats, am: Bools, pm: Bools) -> Floats:
-    return np.asarray(total * FADING + HALF * am + HALF * pm, np.float32)
+@inlined
+def _bounded(ratio: float) -> float:
+    return min(max(ratio, UNUSUAL_MIN), UNUSUAL_MAX) ** UNUSUAL_POWER
 
 
-def _known(used_to: Floats) -> Floats:
-    more = np.clip((used_to - KNOWN_FROM) / KNOWN_SPAN, ZERO, TWO)
-    return np.asarray(more * KNOWN_WEIGHT + np.float32(1))
+@inlined
+def _share(ratio: float) -> float:
+    return min(max(ratio, SHARE_MIN), SHARE_MAX)
 
 
-def _used_to(diary: Diary) -> Floats:
+@kernel(PUPIL_DAY, USUAL, np.uint8, int)
+def _compare(today: Rows, before: Rows, year_groups: Codes, weekday: int) -> Rows:
+    """Write into the day how unusual it is; return what is usual after it."""
+    began, could = np.zeros(YEAR_GROUPS, np.int64), np.zeros(YEAR_GROUPS, np.int64)
+    for p in range(len(today)):
+        group = year_groups[p] if len(year_groups) else 0
+        began[group] += today[p].begins
+        could[group] += today[p].free
+    after = before.copy()
+    usual, old = after[0], before[0]
+    expected = old.share * old.weekdays[weekday]
+    ratio = (began.sum() + SCHOOL_PRIOR) / (expected * could.sum() + SCHOOL_PRIOR)
+    unusual = np.full(YEAR_GROUPS, _bounded(ratio), np.float32)
+    if len(year_groups):
+        for g in range(YEAR_GROUPS):
+            in_group = expected * old.groups[g] * could[g]
+            unusual[g] = _bounded((began[g] + GROUP_PRIOR * ratio) / (in_group + GROUP_PRIOR))
+            share = _share((began[g] + 1) / (expected * ratio * could[g] + 1))
+            usual.groups[g] += USUAL_WEIGHT * (share - old.groups[g])
+    for p in range(len(today)):
+        today[p].unusual = unusual[year_groups[p] if len(year_groups) else 0]
+    rate = began.sum() / max(1, could.sum())
+    usual.share += USUAL_WEIGHT * (min(rate, 3 * old.share) - old.share)
+    share = _share(rate / max(usual.share, 0.001))
+    usual.weekdays[weekday] += WEEKDAY_WEIGHT * (share - old.weekdays[weekday])
+    return after
+
+
+@inlined
+def _faded(total: np.float32, am: bool, pm: bool) -> np.float32:
+    return total * FADING + HALF * np.float32(am) + HALF * np.float32(pm)
+
+
+@inlined
+def _known(used_to: np.float32) -> np.float32:
+    more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, ZERO), TWO)
+    return more * KNOWN_WEIGHT + ONE
+
+
+@inlined
+def _used_to(history: np.uint64, absent_days: np.float32, days: int) -> np.float32:
     """Share of days with absence: all but the latest weeks, or half of all, whichever is more.
 
     Half of what is seen is taken for habit, so that who is often away from the first day on is
     known for it before the first weeks are over.
     """
-    recent = np.bitwise_count(diary.history & RECENT).astype(np.float32)
-    settled = np.float32(max(0, diary.days - SETTLED_DAYS) + PRIOR_DAYS)
-    before = (diary.absent_days - recent + PRIOR_ABSENT) / settled
-    ever = (diary.absent_days * HALF + PRIOR_ABSENT) / np.float32(diary.days + PRIOR_DAYS)
-    return np.asarray(np.maximum(before, ever), np.float32)
+    recent = np.float32(ones_in(history & RECENT))
+    settled = np.float32(max(0, days - SETTLED_DAYS) + PRIOR_DAYS)
+    before = (absent_days - recent + PRIOR_ABSENT) / settled
+    ever = (absent_days * HALF + PRIOR_ABSENT) / np.float32(days + PRIOR_DAYS)
+    return max(before, ever)
 
 
-class _School(NamedTuple):
-    unusual: Floats
-    usual: float
-    weekdays: tuple[float, ...]
-    groups: NDArray[np.float64]
-
-
-def _compare(
-    diary: Diary, begins: Bools, free: Bools, year_groups: NDArray[np.uint8] | None
-) -> _School:
-    began, could = int(begins.sum()), int(free.sum())
-    weekday = (diary.day - 1) % 7
-    rate = began / max(1, could)
-    expected = diary.usual * diary.weekdays[weekday]
-    ratio = (began + SCHOOL_PRIOR) / (expected * could + SCHOOL_PRIOR)
-    groups, unusual = diary.groups, np.full(len(begins), _bounded(ratio), np.float32)
-    if year_groups is not None:
-        began_in = np.bincount(year_groups[begins], minlength=YEAR_GROUPS)
-        could_in = np.bincount(year_groups[free], minlength=YEAR_GROUPS)
-        expected_in = expected * groups * could_in
-        ratios = (began_in + GROUP_PRIOR * ratio) / (expected_in + GROUP_PRIOR)
-        unusual = _bounded(ratios).astype(np.float32)[year_groups]
-        shares = np.clip((began_in + 1) / (expected * ratio * could_in + 1), 0.4, 2.5)
-        groups = groups + USUAL_WEIGHT * (shares - groups)
-    usual = diary.usual + USUAL_WEIGHT * (min(rate, 3 * diary.usual) - diary.usual)
-    share = min(max(rate / max(usual, 0.001), 0.4), 2.5)
-    weekdays = list(diary.weekdays)
-    weekdays[weekday] += WEEKDAY_WEIGHT * (share - weekdays[weekday])
-    return _School(unusual, usual, tuple(weekdays), groups)
-
-
-def _bounded(ratio: Any) -> Any:
-    return np.clip(ratio, UNUSUAL_MIN, UNUSUAL_MAX) ** UNUSUAL_POWER
+@kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY, int, bool, bool)
+def _remember(
+    am: Codes, pm: Codes, habits: Rows, today: Rows, days: int, mass: bool, grave: bool
+) -> Rows:
+    """Write into the day what depends on the pupil's history; return the history after it."""
+    after = habits.copy()
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        if day.free or day.goes_on:
+            pupil.away = day.absent
+            pupil.away_all_day = day.absent and not (IN_SCHOOL[am[p]] or IN_SCHOOL[pm[p]])
+            pupil.illness = _faded(pupil.illness, SOFT[am[p]], SOFT[pm[p]])
+            pupil.unexplained = _faded(pupil.unexplained, HARD[am[p]], HARD[pm[p]])
+        hard = day.hard and (day.begins or day.left) and day.unusual < MASS_FROM
+        pupil.history = (pupil.history << BIT) | np.uint64(day.absent)
+        pupil.hard_history = (pupil.hard_history << BIT) | np.uint64(hard)
+        pupil.absent_days += np.float32(day.absent)
+        day.shared = mass and day.absent and (grave or not day.hard)
+        day.known = _known(_used_to(pupil.history, pupil.absent_days, days))
+        day.illness, day.recent = pupil.illness, pupil.hard_history
+        day.medical = (
+            pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
+        )
+    return after

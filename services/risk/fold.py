@@ -45,12 +45,6 @@ class Column(NamedTuple):
     """The calendar year in which this academic year began."""
     codes: Codes
     """Code numbers, uint8, shape (P,)."""
-    possible: Bools
-    """Sessions that count, bool, shape (P,)."""
-    absent: Bools
-    """Authorised and unauthorised absence, bool, shape (P,)."""
-    unauthorised: Bools
-    """Unauthorised absence, bool, shape (P,)."""
     worker: NDArray[np.uint8]
     """Who works with the pupil that day, shape (P,): 0 nobody, 1 a social worker or youth justice
     worker, 2 the same on a footing that makes an unexplained absence urgent."""
@@ -63,6 +57,21 @@ class Column(NamedTuple):
     """The whole school after this session."""
     day: Day | None = None
     """The school day that this session completes, for rules on habits; None: it completes none."""
+
+    @property
+    def possible(self) -> Bools:
+        """Sessions that count, bool, shape (P,)."""
+        return POSSIBLE[self.codes]
+
+    @property
+    def absent(self) -> Bools:
+        """Authorised and unauthorised absence, bool, shape (P,)."""
+        return ABSENT[self.codes]
+
+    @property
+    def unauthorised(self) -> Bools:
+        """Unauthorised absence, bool, shape (P,)."""
+        return UNAUTHORISED[self.codes]
 
 
 class PupilRecord(NamedTuple):
@@ -230,16 +239,13 @@ def _merged(
     ringing: Sequence[Signals],
     column: Column,
 ) -> tuple[Stories, list[Signals]]:
+    before = [progress.ringing[n] for n in emerging]
     if column.day is None:
-        return progress.stories, [progress.ringing[n] for n in emerging]
-    ranked = sorted(emerging, key=lambda n: rules[n].rank)
-    stories = merge(
-        progress.stories,
-        [(n, ringing[n]) for n in ranked],
-        column.day.absent | column.day.late,
-        column.academic_year,
-    )
-    return stories, [stories.signals_of(n) for n in emerging]
+        return progress.stories, before
+    ranked = [(n, ringing[n]) for n in sorted(emerging, key=lambda n: rules[n].rank)]
+    stories, changed = merge(progress.stories, ranked, column.day, column.academic_year)
+    told = zip(emerging, before, strict=True)
+    return stories, [stories.signals_of(n) if changed >> n & 1 else was for n, was in told]
 
 
 def _note(
@@ -267,14 +273,8 @@ def _by_key(rows: Signals) -> dict[EpisodeKey, tuple[int, int]]:
 
 
 def column_of(codes: Codes, **when: Any) -> Column:
-    """Make a `Column` from code numbers: what counts is looked up once for all rules."""
-    return Column(
-        codes=codes,
-        possible=POSSIBLE[codes],
-        absent=ABSENT[codes],
-        unauthorised=UNAUTHORISED[codes],
-        **when,
-    )
+    """Make a `Column` from code numbers, contiguous and writable as kernels take them."""
+    return Column(codes=np.require(codes, np.uint8, ("C", "W")), **when)
 
 
 def _same(before: Signals, after: Signals) -> bool:

@@ -7,13 +7,17 @@ steadily in school again.
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.risk.compiled import inlined, kernel
+from services.risk.days import PUPIL_DAY, Day, Rows
 from services.risk.signals import Bools, Ints, Signals
 
+Severities = NDArray[np.uint8]
 NOBODY = -1
 QUIET_DAYS = 18
 """School days without absence or lateness after which a story ends, if there was none since."""
@@ -22,67 +26,125 @@ SET_BACK_DAYS = 3
 QUIET_DAYS_MAX = 28
 
 
-class Stories(NamedTuple):
-    """Each of shape (P,)."""
+STORY = np.dtype(
+    [
+        # Place of the rule that opened the pupil's story among the rules; `NOBODY`: none is open.
+        ("leader", np.int32),
+        ("anchor", np.int32),
+        # Stories so far.
+        ("times", np.int32),
+        # School days without absence until the story ends.
+        ("quiet", np.int32),
+        # Places of the rules that rang while the story was open, as bits.
+        ("grounds", np.uint32),
+        ("severity", np.uint8),
+    ],
+    align=True,
+)
 
-    leader: NDArray[np.int16]
-    """Place of the rule that opened the pupil's story among the rules; `NOBODY`: none is open."""
-    anchors: Ints
-    severities: NDArray[np.uint8]
-    times: Ints
-    """Stories so far."""
-    quiet: Ints
-    """School days without absence until the story ends."""
-    grounds: NDArray[np.uint32]
-    """Places of the rules that rang while the story was open, as bits."""
+
+class Stories(NamedTuple):
+    """State."""
+
+    pupils: Rows
+    """Of `STORY`, shape (P,)."""
 
     def signals_of(self, rule: int) -> Signals:
         """Return the open stories that this rule opened."""
-        at = np.flatnonzero(self.leader == rule)
-        return Signals(at.astype(np.int32), self.anchors[at], self.severities[at], self.grounds[at])
+        return Signals(*_told(self.pupils, rule))
 
 
 def start_stories(pupils: int) -> Stories:
     """Return no stories."""
-    none = np.zeros(pupils, np.int32)
-    nobody = np.full(pupils, NOBODY, np.int16)
-    return Stories(
-        nobody, none, np.zeros(pupils, np.uint8), none, none, np.zeros(pupils, np.uint32)
-    )
+    nobody = np.zeros(pupils, STORY)
+    nobody["leader"] = NOBODY
+    return Stories(nobody)
 
 
 def merge(
-    stories: Stories, ranked: Sequence[tuple[int, Signals]], troubled: Bools, academic_year: int
-) -> Stories:
+    stories: Stories, ranked: Sequence[tuple[int, Signals]], day: Day, academic_year: int
+) -> tuple[Stories, int]:
     """Take a day's signals, the first rules first; open, go on with and end stories.
 
     Args:
         ranked: each emerging rule's place, and its signals.
-        troubled: pupils absent or late today, shape (P,).
+
+    Returns:
+        Also the places, as bits, of the rules of whose stories one is not what it was.
     """
-    if len(stories.leader) == 0:
-        return stories
-    goes_on = np.where(troubled, np.minimum(stories.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX),
-                       stories.quiet - 1).astype(np.int32)  # fmt: skip
-    is_open = stories.leader != NOBODY
-    quiet = np.where(is_open, goes_on, 0).astype(np.int32)
-    leader = np.where(is_open & (quiet <= 0), NOBODY, stories.leader).astype(np.int16)
-    anchors, severities, times = stories.anchors.copy(), stories.severities.copy(), stories.times
-    grounds = stories.grounds.copy()
-    year = date(academic_year, 8, 1).toordinal() * 2
+    pupils, was_open, changed = _go_on(stories.pupils, day.pupils)
     for rule, rung in ranked:
-        if len(rung.pupils) == 0:
+        if len(rung.pupils):
+            year = _first_of(academic_year)
+            changed |= _join(pupils, was_open, rung.pupils, rung.severities, rule, year)
+    return Stories(pupils), changed
+
+
+@cache
+def _first_of(academic_year: int) -> int:
+    return date(academic_year, 8, 1).toordinal() * 2
+
+
+@kernel(STORY, PUPIL_DAY)
+def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
+    """Take a day; return the stories after it, which were open before it, and whose have ended."""
+    after, was_open, changed = before.copy(), np.zeros(len(today), np.bool_), 0
+    for p in range(len(today)):
+        story = after[p]
+        if story.leader == NOBODY:
             continue
-        opened = rung.pupils[~is_open[rung.pupils]]
-        if len(opened):
-            is_open[opened] = True
-            times = times.copy()
-            times[opened] += 1
-            leader[opened], quiet[opened] = rule, QUIET_DAYS
+        was_open[p] = True
+        troubled = today[p].absent or today[p].late
+        story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX) if troubled else (
+            story.quiet - 1
+        )
+        if story.quiet <= 0:
+            changed |= 1 << story.leader
+            story.leader = NOBODY
+    return after, was_open, changed
+
+
+@inlined
+def _bit_of(story: Rows) -> int:
+    return 0 if story.leader == NOBODY else 1 << story.leader
+
+
+@kernel(STORY, np.bool_, np.int32, np.uint8, int, int)
+def _join(
+    stories: Rows, was_open: Bools, pupils: Ints, severities: Severities, rule: int, year: int
+) -> int:
+    """Write into the stories that a rule rings for these pupils; return whose are changed."""
+    changed, ground = 0, np.uint32(1) << np.uint32(rule)
+    for n in range(len(pupils)):
+        story = stories[pupils[n]]
+        if not was_open[pupils[n]]:
+            was_open[pupils[n]] = True
+            story.leader, story.quiet = rule, QUIET_DAYS
             # The n-th story of the year, whatever a later correction does to the day it began.
-            anchors[opened] = year + times[opened]
-            severities[opened], grounds[opened] = 0, 0
-        grounds[rung.pupils] |= np.uint32(1 << rule)
+            story.times += 1
+            story.anchor = year + story.times
+            story.severity, story.grounds = 0, 0
         # What is added later can make the story graver, and never less grave.
-        severities[rung.pupils] = np.maximum(severities[rung.pupils], rung.severities)
-    return Stories(leader, anchors, severities, times, quiet, grounds)
+        if not story.grounds & ground or story.severity < severities[n]:
+            story.grounds |= ground
+            story.severity = max(story.severity, severities[n])
+            changed |= _bit_of(story)
+    return changed
+
+
+@kernel(STORY, int)
+def _told(stories: Rows, rule: int) -> tuple[Ints, Ints, Severities, NDArray[np.uint32]]:
+    """Return the positions, anchors, severities and grounds of a rule's stories."""
+    count = 0
+    for p in range(len(stories)):
+        count += stories[p].leader == rule
+    at, anchors = np.empty(count, np.int32), np.empty(count, np.int32)
+    severities, grounds = np.empty(count, np.uint8), np.empty(count, np.uint32)
+    count = 0
+    for p in range(len(stories)):
+        story = stories[p]
+        if story.leader == rule:
+            at[count], anchors[count] = p, story.anchor
+            severities[count], grounds[count] = story.severity, story.grounds
+            count += 1
+    return at, anchors, severities, grounds

@@ -2,36 +2,56 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from libs.common.codes import ABSENT
-from services.risk.days import AFTERNOON, IN_SCHOOL
+from services.risk.compiled import kernel
+from services.risk.days import AFTERNOON, IN_SCHOOL, PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, above, added, event_gains, own_rate
+from services.risk.rules.cusum import (
+    Rows,
+    above,
+    added,
+    as_record,
+    between,
+    likelier,
+    own_rate,
+    record_of,
+)
 from services.risk.rules.evidence import in_words, recent_marks, sessions
 
 SCHOOL_PRIOR = 2.0
 USUAL_WEIGHT = 0.03
 
 
-class Leaving(NamedTuple):
-    """Counts of shape (P,), and what is usual in the school."""
+LEAVING = np.dtype(
+    [
+        ("left", np.float32),
+        ("could", np.float32),
+        ("evidence", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
-    left: Floats
-    could: Floats
-    evidence: Ints
+
+class Leaving(NamedTuple):
+    """Each pupil's afternoons, and what is usual in the school."""
+
+    pupils: Rows
+    """Of `LEAVING`, shape (P,)."""
     usual: float
     rung: Signals
 
@@ -72,32 +92,21 @@ class LeavesAfterRegistration:
 
     def start(self, pupils: int) -> Leaving:
         """Return no history and no evidence."""
-        none = np.zeros(pupils, np.float32)
-        return Leaving(none, none, np.zeros(pupils, np.int32), 0.005, NOTHING)
+        return Leaving(np.zeros(pupils, LEAVING), 0.005, NOTHING)
 
     def step(self, state: Leaving, column: Column) -> tuple[Leaving, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
         day = column.day
         if day is None:
             return state, state.rung
-        pupils = len(day.left)
-        rate = float(np.count_nonzero(day.left)) / pupils
-        unusual = (rate * pupils + SCHOOL_PRIOR) / (state.usual * pupils + SCHOOL_PRIOR)
-        prior = (self.prior_events, self.prior_days)
-        before = own_rate(state.left, state.could, prior, np.float32(min(max(unusual, 0.6), 15.0)))
-        after = np.minimum(before * np.float32(1.5) + np.float32(self.rise), np.float32(0.9))
-        gains = event_gains(day.left, day.could_leave & ~(day.left & day.shared), before, after)
-        gains = np.where(day.left & day.goes_on, self._again, gains)
-        evidence = added(state.evidence, gains, int(1300 * self.needed))
-        rung = signals(above(evidence, day.known, self.needed), 0, Severity.notice)
-        usual = state.usual + USUAL_WEIGHT * (min(rate, 0.02) - state.usual)
-        counts = (state.left + day.left, state.could + day.could_leave)
-        return Leaving(*counts, evidence, usual, rung), rung
+        pupils, usual, changed = _step(state.pupils, day.pupils, self._figures, state.usual)
+        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
+        return Leaving(pupils, usual, rung), rung
 
-    @property
-    def _again(self) -> np.int32:
+    @cached_property
+    def _figures(self) -> Rows:
         # Two afternoons running are one event more often than two: an illness, not a habit.
-        return np.int32(round(1000 * log(self.goes_on)))
+        return as_record({**asdict(self), "again": round(1000 * log(self.goes_on))})
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the afternoons."""
@@ -117,6 +126,34 @@ class LeavesAfterRegistration:
             "without this clear it."
         )
         return Finding(text, {"afternoons_left": now, "sessions": sessions(record, since)})
+
+
+FIGURES = record_of((*LeavesAfterRegistration().parameters, "again"))
+
+
+@kernel(LEAVING, PUPIL_DAY, FIGURES, float)
+def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
+    after, rule, changed = before.copy(), figures[0], False
+    count, most = len(today), int(1300 * rule.needed)
+    gone = 0
+    for p in range(count):
+        gone += today[p].left
+    rate = gone / count
+    unusual = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
+    unusual = np.float32(min(max(unusual, 0.6), 15.0))
+    for p in range(count):
+        day, pupil = today[p], after[p]
+        if day.left and day.goes_on:
+            pupil.evidence = between(pupil.evidence + int(rule.again), most)
+        elif day.could_leave and not (day.left and day.shared):
+            own = own_rate(pupil.left, pupil.could, rule.prior_events, rule.prior_days, unusual)
+            changed_to = min(own * np.float32(1.5) + np.float32(rule.rise), np.float32(0.9))
+            pupil.evidence = added(pupil.evidence, likelier(day.left, own, changed_to), most)
+        pupil.rings = above(pupil.evidence, day.known, rule.needed)
+        pupil.left += np.float32(day.left)
+        pupil.could += np.float32(day.could_leave)
+        changed |= pupil.rings != before[p].rings
+    return after, usual + USUAL_WEIGHT * (min(rate, 0.02) - usual), changed
 
 
 RULES = (LeavesAfterRegistration(),)

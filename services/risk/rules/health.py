@@ -7,28 +7,34 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from libs.common.codes import mask_of
+from services.risk.compiled import kernel
+from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
-    Bools,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
+from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import recent_marks, sessions
 from services.risk.rules.rates import year_anchor
 
 MEDICAL = mask_of("IM")
 
 
-class Illness(NamedTuple):
-    """Each of shape (P,)."""
+ILLNESS = np.dtype([("times", np.int32), ("rings", np.bool_)], align=True)
+"""How often it has rung for the pupil, and whether it does."""
 
-    rings: Bools
-    times: Ints
+
+class Illness(NamedTuple):
+    """State."""
+
+    academic_year: int
+    pupils: Rows
+    """Of `ILLNESS`, shape (P,)."""
     rung: Signals
 
 
@@ -68,19 +74,19 @@ class HealthAbsence:
 
     def start(self, pupils: int) -> Illness:
         """Return nobody ill."""
-        return Illness(np.zeros(pupils, np.bool_), np.zeros(pupils, np.int32), NOTHING)
+        return Illness(0, np.zeros(pupils, ILLNESS), NOTHING)
 
     def step(self, state: Illness, column: Column) -> tuple[Illness, Signals]:
         """Ring for medical absence from `days_min` on; clear below `days_clear`."""
-        day = column.day
+        day, year = column.day, column.academic_year
         if day is None:
             return state, state.rung
-        begins = (day.illness >= self.days_min) & day.medical & ~state.rings
-        rings = (state.rings & (day.illness >= self.days_clear)) | begins
-        times = (state.times + begins).astype(np.int32)
-        anchors = (year_anchor(column.academic_year) + times).astype(np.int32)
-        rung = signals(rings, anchors, Severity.notice)
-        return Illness(rings, times, rung), rung
+        pupils, changed = _step(state.pupils, day.pupils, self.days_min, self.days_clear)
+        rung = state.rung
+        if changed or year != state.academic_year:
+            anchors = year_anchor(year) + pupils["times"]
+            rung = signals(pupils["rings"], anchors, Severity.notice)
+        return Illness(year, pupils, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the illness of the last term."""
@@ -91,6 +97,18 @@ class HealthAbsence:
             "little other absence. This clears when illness has become rare again."
         )
         return Finding(text, {"days": days, "sessions": sessions(record, chosen)})
+
+
+@kernel(ILLNESS, PUPIL_DAY, float, float)
+def _step(before: Rows, today: Rows, least: float, clear: float) -> tuple[Rows, bool]:
+    after, changed = before.copy(), False
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        begins = day.illness >= np.float32(least) and day.medical and not pupil.rings
+        pupil.rings = begins or (pupil.rings and day.illness >= np.float32(clear))
+        pupil.times += begins
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 RULES = (HealthAbsence(),)

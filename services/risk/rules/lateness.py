@@ -2,34 +2,53 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.risk.days import IN_SCHOOL, LATE
+from services.risk.compiled import kernel
+from services.risk.days import IN_SCHOOL, LATE, PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, above, added, event_gains, own_rate
+from services.risk.rules.cusum import (
+    Rows,
+    above,
+    added,
+    as_record,
+    likelier,
+    own_rate,
+    record_of,
+)
 from services.risk.rules.evidence import recent_marks, sessions
 
 SCHOOL_PRIOR = 2.0
 USUAL_WEIGHT = 0.03
 
 
-class Arrivals(NamedTuple):
-    """Counts of shape (P,), and what is usual in the school."""
+ARRIVALS = np.dtype(
+    [
+        ("late", np.float32),
+        ("came", np.float32),
+        ("evidence", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
-    late: Floats
-    came: Floats
-    evidence: Ints
+
+class Arrivals(NamedTuple):
+    """Each pupil's mornings, and what is usual in the school."""
+
+    pupils: Rows
+    """Of `ARRIVALS`, shape (P,)."""
     usual: float
     rung: Signals
 
@@ -71,25 +90,20 @@ class Lateness:
 
     def start(self, pupils: int) -> Arrivals:
         """Return no history and no evidence."""
-        none = np.zeros(pupils, np.float32)
-        return Arrivals(none, none, np.zeros(pupils, np.int32), 0.015, NOTHING)
+        return Arrivals(np.zeros(pupils, ARRIVALS), 0.015, NOTHING)
 
     def step(self, state: Arrivals, column: Column) -> tuple[Arrivals, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
         day = column.day
         if day is None:
             return state, state.rung
-        pupils = len(day.late)
-        rate = float(np.count_nonzero(day.late)) / pupils
-        unusual = (rate * pupils + SCHOOL_PRIOR) / (state.usual * pupils + SCHOOL_PRIOR)
-        prior = (self.prior_events, self.prior_days)
-        before = own_rate(state.late, state.came, prior, np.float32(min(max(unusual, 0.6), 15.0)))
-        after = np.minimum(before * np.float32(1.4) + np.float32(self.rise), np.float32(0.95))
-        gains = event_gains(day.late, day.came, before, after)
-        evidence = added(state.evidence, gains, int(1300 * self.needed))
-        rung = signals(above(evidence, day.known, self.needed), 0, Severity.notice)
-        usual = state.usual + USUAL_WEIGHT * (min(rate, 0.1) - state.usual)
-        return Arrivals(state.late + day.late, state.came + day.came, evidence, usual, rung), rung
+        pupils, usual, changed = _step(state.pupils, day.pupils, self._figures, state.usual)
+        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
+        return Arrivals(pupils, usual, rung), rung
+
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the late mornings."""
@@ -104,6 +118,32 @@ class Lateness:
         return Finding(
             text, {"late": now, "mornings": came, "sessions": sessions(record, late & lately)}
         )
+
+
+FIGURES = record_of(Lateness().parameters)
+
+
+@kernel(ARRIVALS, PUPIL_DAY, FIGURES, float)
+def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
+    after, rule, changed = before.copy(), figures[0], False
+    count, most = len(today), int(1300 * rule.needed)
+    late = 0
+    for p in range(count):
+        late += today[p].late
+    rate = late / count
+    unusual = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
+    unusual = np.float32(min(max(unusual, 0.6), 15.0))
+    for p in range(count):
+        day, pupil = today[p], after[p]
+        if day.came:
+            own = own_rate(pupil.late, pupil.came, rule.prior_events, rule.prior_days, unusual)
+            changed_to = min(own * np.float32(1.4) + np.float32(rule.rise), np.float32(0.95))
+            pupil.evidence = added(pupil.evidence, likelier(day.late, own, changed_to), most)
+        pupil.rings = above(pupil.evidence, day.known, rule.needed)
+        pupil.late += np.float32(day.late)
+        pupil.came += np.float32(day.came)
+        changed |= pupil.rings != before[p].rings
+    return after, usual + USUAL_WEIGHT * (min(rate, 0.1) - usual), changed
 
 
 RULES = (Lateness(),)

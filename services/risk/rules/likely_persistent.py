@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import erfc, sqrt
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT, POSSIBLE
+from libs.common.codes import ABSENT, POSSIBLE, Codes
 from libs.common.school_day import academic_year_of, day_of
+from services.risk.compiled import inlined, kernel
+from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
-    Bools,
     Column,
     Finding,
     Ints,
@@ -21,28 +23,40 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats
+from services.risk.rules.cusum import ONE, Rows, as_record, record_of
 from services.risk.rules.evidence import figures, recent_marks, sessions
-from services.risk.rules.rates import former_schools, year_anchor
+from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
 
 SESSIONS_A_YEAR = 380
 PERSISTENT = 0.1
+LIMIT, NOTHING_LEFT = np.float32(PERSISTENT), np.float32(0)
+
+
+SESSIONS = np.dtype([("possible", np.float32), ("missed", np.float32)], align=True)
+OUTLOOK = np.dtype(
+    [
+        # Sessions missed that were one with the school's.
+        ("shared", np.float32),
+        # Days that counted, and those that foretell absence.
+        ("days", np.float32),
+        ("foretelling", np.float32),
+        # The same, fading: a day counts half after five weeks.
+        ("days_lately", np.float32),
+        ("foretelling_lately", np.float32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
 
 class Outlook(NamedTuple):
-    """This academic year, each of shape (P,) but the year and the rung."""
+    """This academic year."""
 
     academic_year: int
-    possible: Floats
-    missed: Floats
-    shared: Floats
-    """Sessions; of the missed, those that were one with the school's."""
-    days: Floats
-    """Days that counted, and those that foretell absence."""
-    foretelling: Floats
-    days_lately: Floats
-    """The same, fading: a day counts half after five weeks."""
-    foretelling_lately: Floats
+    sessions: Rows
+    """Of `SESSIONS`, shape (P,)."""
+    pupils: Rows
+    """Of `OUTLOOK`, shape (P,)."""
     rung: Signals
 
 
@@ -89,60 +103,26 @@ class LikelyPersistent:
 
     def start(self, pupils: int) -> Outlook:
         """Return a year without sessions."""
-        none = np.zeros(pupils, np.float32)
-        return Outlook(0, none, none, none, none, none, none, none, NOTHING)
+        return Outlook(0, np.zeros(pupils, SESSIONS), np.zeros(pupils, OUTLOOK), NOTHING)
 
     def step(self, state: Outlook, column: Column) -> tuple[Outlook, Signals]:
         """Count a session; look ahead at the end of a day."""
-        if state.academic_year != column.academic_year:
-            state = self.start(len(column.codes))._replace(academic_year=column.academic_year)
-        after = state._replace(
-            possible=state.possible + column.possible, missed=state.missed + column.absent
-        )
-        day = column.day
+        year, day = column.academic_year, column.day
+        if state.academic_year != year:
+            state = self.start(len(column.codes))
+        held = _count(state.sessions, column.codes)
         if day is None:
-            return after, after.rung
-        fading = np.float32(self.fading)
-        foretells = (day.hard | day.begins) & ~day.shared
-        counted = day.free | day.goes_on
-        after = after._replace(
-            shared=state.shared + day.shared.astype(np.float32) * np.float32(2),
-            days=state.days + counted,
-            foretelling=state.foretelling + foretells,
-            days_lately=state.days_lately * fading + counted,
-            foretelling_lately=state.foretelling_lately * fading + foretells,
-        )
-        rings = self._rings(after, column.brought) & ~day.medical
-        rung = signals(rings, year_anchor(column.academic_year), Severity.notice)
-        return after._replace(rung=rung), rung
+            return Outlook(year, held, state.pupils, state.rung), state.rung
+        brought = NONE_BROUGHT if column.brought is None else column.brought
+        pupils, changed = _step(state.pupils, held, day.pupils, brought, self._figures)
+        rung = state.rung
+        if changed:
+            rung = signals(pupils["rings"], year_anchor(year), Severity.notice)
+        return Outlook(year, held, pupils, rung), rung
 
-    def _rings(self, state: Outlook, brought: Ints | None) -> Bools:
-        had, gone = (
-            (state.possible, state.missed)
-            if brought is None
-            else (
-                state.possible + brought[0].astype(np.float32),
-                state.missed + brought[1].astype(np.float32),
-            )
-        )
-        now = self._rate(state.foretelling_lately, state.days_lately)
-        earlier = self._rate(
-            state.foretelling - state.foretelling_lately, state.days - state.days_lately
-        )
-        rate = np.minimum(now * np.float32(self.goes_on), np.float32(1))
-        left = np.maximum(np.float32(SESSIONS_A_YEAR) - had, np.float32(0))
-        total = had + left
-        need = np.float32(PERSISTENT) * total - (gone - state.shared)  # until 10 %
-        variance = left * rate * (np.float32(1) - rate) * np.float32(self.spread) + np.float32(1)
-        likely = left * rate - need >= np.float32(_deviations(self.chance_min)) * np.sqrt(variance)
-        rises = now >= np.float32(self.rise_min) * earlier
-        below = gone < np.float32(PERSISTENT) * had
-        held = state.possible >= np.float32(self.possible_min)
-        return np.asarray(likely & rises & below & held)
-
-    def _rate(self, foretelling: Floats, days: Floats) -> Floats:
-        weight = np.float32(self.prior_days)
-        return (foretelling + np.float32(self.prior_rate) * weight) / (days + weight)
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record({**asdict(self), "deviations": NormalDist().inv_cdf(self.chance_min)})
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year so far, the recent weeks, and what each leads to."""
@@ -174,8 +154,61 @@ def _year_of(record: PupilRecord) -> int:
     return academic_year_of(day_of(int(record.ordinals[-1]))) if len(record.ordinals) else 1
 
 
-def _deviations(chance: float) -> float:
-    return NormalDist().inv_cdf(chance)
+FIGURES = record_of((*LikelyPersistent().parameters, "deviations"))
+
+
+@kernel(SESSIONS, np.uint8)
+def _count(before: Rows, codes: Codes) -> Rows:
+    after = before.copy()
+    for p in range(len(codes)):
+        after[p].possible += np.float32(POSSIBLE[codes[p]])
+        after[p].missed += np.float32(ABSENT[codes[p]])
+    return after
+
+
+@inlined
+def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> bool:
+    """Whether the recent weeks, much worse than those before, lead to 10 % or more."""
+    days_before = pupil.days - pupil.days_lately
+    now = _rate(pupil.foretelling_lately, pupil.days_lately, rule)
+    before = _rate(pupil.foretelling - pupil.foretelling_lately, days_before, rule)
+    if now < np.float32(rule.rise_min) * before:
+        return False
+    rate = min(now * np.float32(rule.goes_on), ONE)
+    left = max(np.float32(SESSIONS_A_YEAR) - had, NOTHING_LEFT)
+    need = LIMIT * (had + left) - (gone - pupil.shared)  # until 10 %
+    variance = left * rate * (ONE - rate) * np.float32(rule.spread) + ONE
+    return left * rate - need >= np.float32(rule.deviations) * np.sqrt(variance)
+
+
+@inlined
+def _rate(foretelling: np.float32, days: np.float32, rule: Any) -> np.float32:
+    weight = np.float32(rule.prior_days)
+    return (foretelling + np.float32(rule.prior_rate) * weight) / (days + weight)
+
+
+@kernel(OUTLOOK, SESSIONS, PUPIL_DAY, (np.int32, 2), FIGURES)
+def _step(
+    before: Rows, held: Rows, today: Rows, brought: Ints, figures: Rows
+) -> tuple[Rows, bool]:
+    after, rule, changed = before.copy(), figures[0], False
+    fading = np.float32(rule.fading)
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        foretells = np.float32((day.hard or day.begins) and not day.shared)
+        counted = np.float32(day.free or day.goes_on)
+        pupil.shared += np.float32(2) * np.float32(day.shared)
+        pupil.days += counted
+        pupil.foretelling += foretells
+        pupil.days_lately = pupil.days_lately * fading + counted
+        pupil.foretelling_lately = pupil.foretelling_lately * fading + foretells
+        had, gone = held[p].possible, held[p].missed
+        if brought.shape[1]:
+            had, gone = had + np.float32(brought[0, p]), gone + np.float32(brought[1, p])
+        below = gone < LIMIT * had and held[p].possible >= np.float32(rule.possible_min)
+        pupil.rings = below and not day.medical and _is_likely(pupil, had, gone, rule)
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 RULES = (LikelyPersistent(),)

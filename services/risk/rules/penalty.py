@@ -5,22 +5,36 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from libs.common.codes import UNAUTHORISED
-from services.risk.fold import Bools, Column, Finding, Ints, PupilRecord, Severity, Signals, signals
+from libs.common.codes import UNAUTHORISED, Codes
+from services.risk.compiled import kernel
+from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
+from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
+
+
+THRESHOLD = np.dtype(
+    [
+        # Unauthorised sessions in all the weeks that count.
+        ("total", np.int32),
+        # Ordinal of the morning of the day on which the threshold was met.
+        ("since", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
 
 class Weeks(NamedTuple):
     """Unauthorised sessions in each of the latest school weeks."""
 
     school_week: int
-    counts: Ints
+    counts: NDArray[np.uint8]
     """Shape (weeks, P); a week's row is its number modulo `weeks`."""
-    rings: Bools
-    """Shape (P,)."""
-    since: Ints
-    """Ordinal of the morning of the day on which the threshold was met, shape (P,)."""
+    pupils: Rows
+    """Of `THRESHOLD`, shape (P,)."""
+    rung: Signals
 
 
 @dataclass(frozen=True)
@@ -59,24 +73,19 @@ class PenaltyThreshold:
 
     def start(self, pupils: int) -> Weeks:
         """Return weeks without absence."""
-        return Weeks(
-            0,
-            np.zeros((self.weeks, pupils), np.int32),
-            np.zeros(pupils, np.bool_),
-            np.zeros(pupils, np.int32),
-        )
+        counts = np.zeros((self.weeks, pupils), np.uint8)
+        return Weeks(0, counts, np.zeros(pupils, THRESHOLD), NOTHING)
 
     def step(self, state: Weeks, column: Column) -> tuple[Weeks, Signals]:
         """Ring while the latest `weeks` school weeks hold `sessions_min` or more."""
-        counts = state.counts.copy()
+        counts, pupils, rung = state.counts.copy(), state.pupils.copy(), state.rung
         for week in range(state.school_week + 1, column.school_week + 1):
-            counts[week % self.weeks] = 0
-        counts[column.school_week % self.weeks] += column.unauthorised
-        rings = counts.sum(axis=0) >= self.sessions_min
+            _forget(pupils, counts[week % self.weeks])
         day = column.ordinal // 2 * 2
-        since = np.where(rings & ~state.rings, day, state.since).astype(np.int32)
-        after = Weeks(column.school_week, counts, rings, since)
-        return after, signals(rings, since, Severity.warning)
+        this_week = counts[column.school_week % self.weeks]
+        if _count(pupils, this_week, column.codes, day, self.sessions_min):
+            rung = signals(pupils["rings"], pupils["since"], Severity.warning)
+        return Weeks(column.school_week, counts, pupils, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the sessions within the ten weeks up to the day the threshold was met."""
@@ -93,6 +102,30 @@ class PenaltyThreshold:
         )
         facts = figures(sessions_missed=total, weeks=self.weeks)
         return Finding(text, {**facts, "sessions": sessions(record, counted)})
+
+
+@kernel(THRESHOLD, np.uint8)
+def _forget(pupils: Rows, week: NDArray[np.uint8]) -> None:
+    """Take a week's sessions back, and make its row ready for another."""
+    for p in range(len(week)):
+        pupils[p].total -= week[p]
+        week[p] = 0
+
+
+@kernel(THRESHOLD, np.uint8, np.uint8, int, int)
+def _count(pupils: Rows, week: NDArray[np.uint8], codes: Codes, day: int, least: int) -> bool:
+    """Count a session into `pupils` and `week`; return whether other pupils ring than did."""
+    changed = False
+    for p in range(len(codes)):
+        pupil = pupils[p]
+        week[p] += UNAUTHORISED[codes[p]]
+        pupil.total += UNAUTHORISED[codes[p]]
+        rings = pupil.total >= least
+        if rings and not pupil.rings:
+            pupil.since = day
+        changed |= rings != pupil.rings
+        pupil.rings = rings
+    return changed
 
 
 RULES = (PenaltyThreshold(),)

@@ -3,18 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT, NUMBERS, POSSIBLE
+from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes
 from libs.common.school_day import academic_year_of, day_of
-from services.risk.fold import Bools, Column, Finding, Ints, PupilRecord, Severity, Signals, signals
+from services.risk.compiled import kernel
+from services.risk.fold import (
+    NOTHING,
+    Column,
+    Finding,
+    Ints,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
+from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import figures, sessions
 
 ILLNESS = NUMBERS["I"]
 
 
+@cache
 def year_anchor(academic_year: int) -> int:
     """Return the anchor of grounds that are a whole year's: its 1 August."""
     return date(academic_year, 8, 1).toordinal() * 2
@@ -25,13 +38,19 @@ def former_schools(possible: int, missed: int) -> str:
     return f" Of these, {missed} of {possible} were at former schools." if possible else ""
 
 
+YEAR_SO_FAR = np.dtype(
+    [("possible", np.int32), ("missed", np.int32), ("rings", np.bool_)], align=True
+)
+NONE_BROUGHT = np.zeros((2, 0), np.int32)
+
+
 class YearSoFar(NamedTuple):
-    """What a pupil has had of this academic year; each of shape (P,)."""
+    """What pupils have had of this academic year."""
 
     academic_year: int
-    possible: Ints
-    missed: Ints
-    rings: Bools
+    pupils: Rows
+    """Of `YEAR_SO_FAR`, shape (P,)."""
+    rung: Signals
 
 
 @dataclass(frozen=True)
@@ -82,22 +101,20 @@ class RateOfAbsence:
 
     def start(self, pupils: int) -> YearSoFar:
         """Return a year without sessions."""
-        none = np.zeros(pupils, np.int32)
-        return YearSoFar(0, none, none, np.zeros(pupils, np.bool_))
+        return YearSoFar(0, np.zeros(pupils, YEAR_SO_FAR), NOTHING)
 
     def step(self, state: YearSoFar, column: Column) -> tuple[YearSoFar, Signals]:
         """Count one session; in integers, so that exactly 10 % rings whatever 0.1 rounds to."""
-        if state.academic_year != column.academic_year:
+        year = column.academic_year
+        if state.academic_year != year:
             state = self.start(len(column.codes))
-        possible = state.possible + column.possible
-        missed = state.missed + column.absent
-        percent = np.where(state.rings, self.percent_clear, self.percent_min)
-        had, gone = possible, missed
-        if column.brought is not None:
-            had, gone = possible + column.brought[0], missed + column.brought[1]
-        rings = (gone * 100 >= percent * had) & (had >= self.possible_min) & (possible > 0)
-        after = YearSoFar(column.academic_year, possible, missed, rings)
-        return after, signals(rings, year_anchor(column.academic_year), self.severity)
+        limits = (self.percent_min, self.percent_clear, self.possible_min)
+        brought = NONE_BROUGHT if column.brought is None else column.brought
+        pupils, changed = _count(state.pupils, column.codes, brought, *limits)
+        rung = state.rung
+        if changed:
+            rung = signals(pupils["rings"], year_anchor(year), self.severity)
+        return YearSoFar(year, pupils, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year's figures so far."""
@@ -118,11 +135,34 @@ class RateOfAbsence:
         return Finding(text, {**facts, "sessions": sessions(record, absent)})
 
 
+@kernel(YEAR_SO_FAR, np.uint8, (np.int32, 2), int, int, int)
+def _count(
+    before: Rows, codes: Codes, brought: Ints, percent: int, clear: int, possible_min: int
+) -> tuple[Rows, bool]:
+    after, changed = before.copy(), False
+    for p in range(len(codes)):
+        pupil, rang = after[p], before[p].rings
+        pupil.possible += POSSIBLE[codes[p]]
+        pupil.missed += ABSENT[codes[p]]
+        had, gone = pupil.possible, pupil.missed
+        if brought.shape[1]:
+            had, gone = had + brought[0, p], gone + brought[1, p]
+        enough = gone * 100 >= (clear if rang else percent) * had
+        pupil.rings = enough and had >= possible_min and pupil.possible > 0
+        changed |= pupil.rings != rang
+    return after, changed
+
+
+ILL_THIS_YEAR = np.dtype([("ill", np.int32), ("rings", np.bool_)], align=True)
+
+
 class IllThisYear(NamedTuple):
-    """Sessions of illness in this academic year, shape (P,)."""
+    """Sessions of illness in this academic year."""
 
     academic_year: int
-    ill: Ints
+    pupils: Rows
+    """Of `ILL_THIS_YEAR`, shape (P,)."""
+    rung: Signals
 
 
 @dataclass(frozen=True)
@@ -154,16 +194,18 @@ class SicknessReturn:
 
     def start(self, pupils: int) -> IllThisYear:
         """Return a year without illness."""
-        return IllThisYear(0, np.zeros(pupils, np.int32))
+        return IllThisYear(0, np.zeros(pupils, ILL_THIS_YEAR), NOTHING)
 
     def step(self, state: IllThisYear, column: Column) -> tuple[IllThisYear, Signals]:
         """Ring once for the year, from the session that completes `days_min` days."""
-        if state.academic_year != column.academic_year:
+        year = column.academic_year
+        if state.academic_year != year:
             state = self.start(len(column.codes))
-        ill = state.ill + (column.codes == ILLNESS)
-        rings = ill >= self.days_min * 2
-        after = IllThisYear(column.academic_year, ill)
-        return after, signals(rings, year_anchor(column.academic_year), Severity.notice)
+        pupils, changed = _count_ill(state.pupils, column.codes, self.days_min * 2)
+        rung = state.rung
+        if changed:
+            rung = signals(pupils["rings"], year_anchor(year), Severity.notice)
+        return IllThisYear(year, pupils, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the days of illness in the year."""
@@ -177,6 +219,17 @@ class SicknessReturn:
             "the school year ends."
         )
         return Finding(text, {"days": days, "sessions": sessions(record, ill)})
+
+
+@kernel(ILL_THIS_YEAR, np.uint8, int)
+def _count_ill(before: Rows, codes: Codes, least: int) -> tuple[Rows, bool]:
+    after, changed = before.copy(), False
+    for p in range(len(codes)):
+        pupil = after[p]
+        pupil.ill += codes[p] == ILLNESS
+        pupil.rings = pupil.ill >= least
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 PERSISTENT = RateOfAbsence("persistent-absence", 10, 9, Severity.notice)

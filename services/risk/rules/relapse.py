@@ -2,23 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from libs.common.codes import ABSENT, NUMBERS
+from services.risk.compiled import inlined, kernel
+from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Bools,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats
+from services.risk.rules.cusum import Rows, as_record, record_of
 from services.risk.rules.evidence import figures, recent_marks, sessions
 
 SUSPENDED = NUMBERS["E"]
@@ -27,20 +29,30 @@ PRIOR = np.float32(0.4), np.float32(15)
 """What is believed of a pupil of whom nothing is known: absences that begin, and days."""
 
 
-class Return(NamedTuple):
-    """Each of shape (P,)."""
+RETURN = np.dtype(
+    [
+        # School days of absence up to now without a day in school.
+        ("run", np.int32),
+        # School days since the pupil came back; `LONG_AGO` when nothing is watched.
+        ("days_back", np.int32),
+        # Absences that have begun since.
+        ("again", np.int32),
+        # Absences that began when nothing was watched, and days on which one could have.
+        ("began", np.float32),
+        ("free", np.float32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
-    run: Ints
-    """School days of absence up to now without a day in school."""
+
+class Return(NamedTuple):
+    """State."""
+
+    pupils: Rows
+    """Of `RETURN`, shape (P,)."""
     suspended: Bools
-    """Suspended on the latest days, and not yet back."""
-    days_back: Ints
-    """School days since the pupil came back; `LONG_AGO` when nothing is watched."""
-    again: Ints
-    """Absences that have begun since."""
-    began: Floats
-    free: Floats
-    """Absences that began when nothing was watched, and days on which one could have."""
+    """Suspended on the latest days, and not yet back, shape (P,)."""
     rung: Signals
 
 
@@ -82,40 +94,23 @@ class Relapse:
 
     def start(self, pupils: int) -> Return:
         """Return nobody watched."""
-        none = np.zeros(pupils, np.int32)
-        never = np.full(pupils, LONG_AGO, np.int32)
-        zero = np.zeros(pupils, np.float32)
-        return Return(none, np.zeros(pupils, np.bool_), never, none, zero, zero, NOTHING)
+        nobody = np.zeros(pupils, RETURN)
+        nobody["days_back"] = LONG_AGO
+        return Return(nobody, np.zeros(pupils, np.bool_), NOTHING)
 
     def step(self, state: Return, column: Column) -> tuple[Return, Signals]:
         """Watch who comes back; ring when they are away again often enough."""
         suspended = state.suspended | (column.codes == SUSPENDED)
         day = column.day
         if day is None:
-            return state._replace(suspended=suspended), state.rung
-        in_school = day.came & ~day.absent
-        back = in_school & (suspended | (state.run >= self.long_days))
-        days_back = np.where(back, 0, np.minimum(state.days_back + 1, LONG_AGO)).astype(np.int32)
-        watched = days_back <= self.watched_days
-        begins = day.begins & watched & ~day.medical & ~day.shared
-        again = np.where(back | ~watched, 0, state.again + begins).astype(np.int32)
-        run = np.where(in_school, 0, state.run + day.absent).astype(np.int32)
-        rung = signals(self._rings(state, again, days_back), 0, Severity.warning)
-        after = Return(
-            run,
-            suspended & ~in_school,
-            days_back,
-            again,
-            state.began + (day.begins & ~watched),
-            state.free + (day.free & ~watched),
-            rung,
-        )
-        return after, rung
+            return Return(state.pupils, suspended, state.rung), state.rung
+        pupils, changed = _step(state.pupils, suspended, day.pupils, self._figures)
+        rung = signals(pupils["rings"], 0, Severity.warning) if changed else state.rung
+        return Return(pupils, suspended, rung), rung
 
-    def _rings(self, state: Return, again: Ints, days_back: Ints) -> Bools:
-        habit = (state.began + PRIOR[0]) / (state.free + PRIOR[1])
-        usual = habit * np.minimum(days_back, self.watched_days).astype(np.float32)
-        return (again >= self.again_min) & (again >= np.float32(self.rise_min) * usual)
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the absences since the return."""
@@ -128,6 +123,39 @@ class Relapse:
         return Finding(
             text, {**figures(missed=int(chosen.sum())), "sessions": sessions(record, chosen)}
         )
+
+
+FIGURES = record_of(Relapse().parameters)
+
+
+@inlined
+def _rings(pupil: Any, rule: Any) -> bool:
+    if pupil.again < rule.again_min:
+        return False
+    habit = (pupil.began + PRIOR[0]) / (pupil.free + PRIOR[1])
+    usual = habit * np.float32(min(pupil.days_back, rule.watched_days))
+    return pupil.again >= np.float32(rule.rise_min) * usual
+
+
+@kernel(RETURN, np.bool_, PUPIL_DAY, FIGURES)
+def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[Rows, bool]:
+    """Take a day; who is in school is no longer suspended, which is written into `suspended`."""
+    after, rule, changed = before.copy(), figures[0], False
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        in_school = day.came and not day.absent
+        back = in_school and (suspended[p] or pupil.run >= rule.long_days)
+        pupil.days_back = 0 if back else min(pupil.days_back + 1, LONG_AGO)
+        watched = pupil.days_back <= rule.watched_days
+        begins = day.begins and not day.medical and not day.shared
+        pupil.again = pupil.again + begins if watched and not back else 0
+        pupil.run = 0 if in_school else pupil.run + day.absent
+        suspended[p] &= not in_school
+        pupil.rings = _rings(pupil, rule)
+        pupil.began += np.float32(day.begins and not watched)
+        pupil.free += np.float32(day.free and not watched)
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 RULES = (Relapse(),)

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import POSSIBLE, UNAUTHORISED, mask_of
-from services.risk.fold import Bools, Column, Finding, Ints, PupilRecord, Severity, Signals, signals
+from libs.common.codes import POSSIBLE, UNAUTHORISED, Codes, mask_of
+from services.risk.compiled import kernel
+from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
+from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 
 SESSIONS_A_DAY = 2
@@ -15,37 +17,61 @@ LEAVE = mask_of(("C", "C1", "H"))
 """Leave with an end: who does not return from it may be missing education."""
 
 
+RUN = np.dtype(
+    [
+        # Possible sessions in the run; 0: none.
+        ("length", np.int32),
+        # Ordinal of the run's first session.
+        ("since", np.int32),
+        # Whether the session before the run was leave.
+        ("after_leave", np.bool_),
+        # Whether the latest possible session was leave.
+        ("on_leave", np.bool_),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
+
+
 class Run(NamedTuple):
-    """A pupil's present run of unauthorised sessions; each of shape (P,)."""
+    """Pupils' present runs of unauthorised sessions."""
 
-    length: Ints
-    """Possible sessions in the run; 0: none."""
-    since: Ints
-    """Ordinal of the run's first session."""
-    after_leave: Bools
-    """Whether the session before the run was leave."""
-    on_leave: Bools
-    """Whether the latest possible session was leave."""
+    pupils: Rows
+    """Of `RUN`, shape (P,)."""
+    rung: Signals
 
 
-def start_run(pupils: int) -> Run:
-    """Return no run for anybody."""
-    none = np.zeros(pupils, np.int32)
-    no = np.zeros(pupils, np.bool_)
-    return Run(none, none, no, no)
+def step_run(
+    run: Run, column: Column, least: int, least_after_leave: int, severity: Severity
+) -> tuple[Run, Signals]:
+    """Ring for runs of so many days or more, anchored at the run's first session."""
+    limits = (least * SESSIONS_A_DAY, least_after_leave * SESSIONS_A_DAY)
+    pupils, changed = _step(run.pupils, column.codes, column.ordinal, *limits)
+    rung = signals(pupils["rings"], pupils["since"], severity) if changed else run.rung
+    return Run(pupils, rung), rung
 
 
-def step_run(run: Run, column: Column) -> Run:
+@kernel(RUN, np.uint8, int, int, int)
+def _step(
+    before: Rows, codes: Codes, ordinal: int, least: int, least_after_leave: int
+) -> tuple[Rows, bool]:
     """Lengthen, begin or end each pupil's run; a session that does not count does neither."""
-    begins = column.unauthorised & (run.length == 0)
-    ends = column.possible & ~column.unauthorised
-    length = np.where(ends, 0, run.length + column.unauthorised).astype(np.int32)
-    return Run(
-        length,
-        np.where(begins, column.ordinal, run.since).astype(np.int32),
-        np.where(begins, run.on_leave, run.after_leave),
-        np.where(column.possible, LEAVE[column.codes], run.on_leave),
-    )
+    after, changed = before.copy(), False
+    for p in range(len(codes)):
+        pupil, code = after[p], codes[p]
+        if UNAUTHORISED[code]:
+            if pupil.length == 0:
+                pupil.since, pupil.after_leave = ordinal, pupil.on_leave
+            pupil.length += 1
+        elif POSSIBLE[code]:
+            pupil.length = 0
+        if POSSIBLE[code]:
+            pupil.on_leave = LEAVE[code]
+        pupil.rings = pupil.length >= (least_after_leave if pupil.after_leave else least)
+        changed |= pupil.rings != before[p].rings or (
+            pupil.rings and pupil.since != before[p].since
+        )
+    return after, changed
 
 
 @dataclass(frozen=True)
@@ -78,13 +104,11 @@ class TenDaysUnauthorised:
 
     def start(self, pupils: int) -> Run:
         """Return no run for anybody."""
-        return start_run(pupils)
+        return Run(np.zeros(pupils, RUN), NOTHING)
 
     def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
         """Ring for runs of `days_min` days or more, anchored at the run's first session."""
-        run = step_run(state, column)
-        rings = run.length >= self.days_min * SESSIONS_A_DAY
-        return run, signals(rings, run.since, Severity.warning)
+        return step_run(state, column, self.days_min, self.days_min, Severity.warning)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the run from its first session."""
@@ -123,13 +147,12 @@ class MissingEducation:
 
     def start(self, pupils: int) -> Run:
         """Return no run for anybody."""
-        return start_run(pupils)
+        return Run(np.zeros(pupils, RUN), NOTHING)
 
     def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
         """Ring for long enough runs, anchored at the run's first session."""
-        run = step_run(state, column)
-        least = np.where(run.after_leave, self.days_after_leave_min, self.days_min)
-        return run, signals(run.length >= least * SESSIONS_A_DAY, run.since, Severity.urgent)
+        days = (self.days_min, self.days_after_leave_min)
+        return step_run(state, column, *days, Severity.urgent)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the run from its first session, and whether it followed leave."""

@@ -2,44 +2,65 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.risk.days import Day
+from services.risk.compiled import inlined, kernel
+from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, added, own_rate, thousandths
+from services.risk.rules.cusum import (
+    ONE,
+    Rows,
+    added,
+    as_record,
+    between,
+    own_rate,
+    record_of,
+    thousandths,
+)
 from services.risk.rules.evidence import change_in_words
 
 FIRST_WEEKS = 15
 """School days in which the bar is higher: a new class has no habits yet."""
 
 
-ONE, MORE = np.float32(1), np.float32(1.3)
+MORE = np.float32(1.3)
 MOST, MOST_OF_BOTH = np.float32(0.6), np.float32(0.9)
 """After a change an absence is a little likelier in any case, and never surer than this."""
 
 
-class Change(NamedTuple):
-    """Each of shape (P,)."""
+CHANGE = np.dtype(
+    [
+        # Absences without a reason that began so far.
+        ("hard", np.float32),
+        # Illnesses, appointments and unexplained absences that began so far.
+        ("soft", np.float32),
+        # Days on which one could have begun.
+        ("free", np.float32),
+        # Evidence for a slight, lasting rise and for a steep one, in thousandths.
+        ("slow", np.int32),
+        ("fast", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
-    hard: Floats
-    """Absences without a reason that began so far."""
-    soft: Floats
-    """Illnesses, appointments and unexplained absences that began so far."""
-    free: Floats
-    """Days on which one could have begun."""
-    evidence: Ints
-    """For a slight, lasting rise and for a steep one, in thousandths, shape (2, P)."""
+
+class Change(NamedTuple):
+    """State."""
+
+    pupils: Rows
+    """Of `CHANGE`, shape (P,)."""
     days: int
     rung: Signals
 
@@ -94,56 +115,88 @@ class SuddenChange:
 
     def start(self, pupils: int) -> Change:
         """Return no history and no evidence."""
-        none = np.zeros(pupils, np.float32)
-        return Change(none, none, none, np.zeros((2, pupils), np.int32), 0, NOTHING)
+        return Change(np.zeros(pupils, CHANGE), 0, NOTHING)
 
     def step(self, state: Change, column: Column) -> tuple[Change, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
         day = column.day
         if day is None:
             return state, state.rung
-        day = day._replace(hard=day.hard & ~day.left)  # that is another rule's
-        prior = self.prior_days
-        hard = own_rate(state.hard, state.free, (self.prior_hard, prior), day.unusual)
-        soft = own_rate(state.soft, state.free, (self.prior_soft, prior), day.unusual)
-        hard = np.maximum(hard, np.float32(self.least_hard))
-        soft = np.maximum(soft, np.float32(self.least_soft))
-        gains = self._begins(day, hard, soft) + self._goes_on(day)
-        needed = np.array([[self.slow_needed], [self.fast_needed]], np.float32)
-        most = (needed * np.float32(1300)).astype(np.int32)
-        evidence = added(state.evidence, gains, most)
         early = max(0.0, 1 - state.days / FIRST_WEEKS) * self.first_weeks_more
-        bars = needed * np.float32(1000 * (1 + early)) * day.known
-        rung = signals((evidence >= bars).any(axis=0) & ~day.medical, 0, Severity.notice)
-        after = Change(
-            state.hard + (day.begins & day.hard),
-            state.soft + (day.begins & ~day.hard),
-            state.free + day.free,
-            evidence,
-            state.days + 1,
-            rung,
-        )
-        return after, rung
+        pupils, changed = _step(state.pupils, day.pupils, self._figures, 1000 * (1 + early))
+        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
+        return Change(pupils, state.days + 1, rung), rung
+
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the latest weeks beside what was before."""
         return change_in_words(record, self.title)
 
-    def _begins(self, day: Day, hard: Floats, soft: Floats) -> Ints:
-        rises = np.array([[self.slow_hard, self.slow_soft], [self.fast_hard, self.fast_soft]])
-        rise = rises.astype(np.float32)
-        hard_after = np.minimum(hard * MORE + rise[:, :1], MOST)
-        soft_after = np.minimum(soft * MORE + rise[:, 1:], MOST)
-        neither = (ONE - np.minimum(hard_after + soft_after, MOST_OF_BOTH)) / (
-            ONE - np.minimum(hard + soft, MOST_OF_BOTH)
-        )
-        began = np.where(day.hard, hard_after / hard, soft_after / soft)
-        return thousandths(np.where(day.begins, began, neither)) * (day.free & ~day.shared)
 
-    def _goes_on(self, day: Day) -> Ints:
-        usual = np.where(day.hard, self.goes_on_hard, self.goes_on_soft)
-        ratio = np.where(day.absent, self.goes_on / usual, (1 - self.goes_on) / 0.5)
-        return thousandths(ratio.astype(np.float32)) * day.goes_on
+FIGURES = record_of(SuddenChange().parameters)
+
+
+@inlined
+def _going_on(rule: Any) -> Any:
+    """Return what an absence adds that goes on, hard or soft, and one that has ended."""
+    return (
+        thousandths(np.float32(rule.goes_on / rule.goes_on_hard)),
+        thousandths(np.float32(rule.goes_on / rule.goes_on_soft)),
+        thousandths(np.float32((1 - rule.goes_on) / 0.5)),
+    )
+
+
+@inlined
+def _own(pupil: Any, day: Any, rule: Any) -> Any:
+    """Return the pupil's chances that a hard and a soft absence begins."""
+    hard = own_rate(pupil.hard, pupil.free, rule.prior_hard, rule.prior_days, day.unusual)
+    soft = own_rate(pupil.soft, pupil.free, rule.prior_soft, rule.prior_days, day.unusual)
+    return max(hard, np.float32(rule.least_hard)), max(soft, np.float32(rule.least_soft))
+
+
+@inlined
+def _likelier(begins: bool, is_hard: bool, own: Any, more_hard: float, more_soft: float) -> Any:
+    """Return how much likelier the day is after a rise by these."""
+    hard = min(own[0] * MORE + np.float32(more_hard), MOST)
+    soft = min(own[1] * MORE + np.float32(more_soft), MOST)
+    if begins:
+        return hard / own[0] if is_hard else soft / own[1]
+    return (ONE - min(hard + soft, MOST_OF_BOTH)) / (ONE - min(own[0] + own[1], MOST_OF_BOTH))
+
+
+@kernel(CHANGE, PUPIL_DAY, FIGURES, float)
+def _step(before: Rows, today: Rows, figures: Rows, bar: float) -> tuple[Rows, bool]:
+    """Weigh a day; `bar` is how many thousandths stand for one of what is needed."""
+    after, rule, changed = before.copy(), figures[0], False
+    slow, fast = np.float32(rule.slow_needed), np.float32(rule.fast_needed)
+    slow_most, fast_most = int(slow * np.float32(1300)), int(fast * np.float32(1300))
+    again_hard, again_soft, ended = _going_on(rule)
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        hard = day.hard and not day.left  # that is another rule's
+        if day.goes_on:
+            gain = (again_hard if hard else again_soft) if day.absent else ended
+            pupil.slow = between(pupil.slow + gain, slow_most)
+            pupil.fast = between(pupil.fast + gain, fast_most)
+        elif day.free and not day.shared:
+            own = _own(pupil, day, rule)
+            to_slow = _likelier(day.begins, hard, own, rule.slow_hard, rule.slow_soft)
+            to_fast = _likelier(day.begins, hard, own, rule.fast_hard, rule.fast_soft)
+            pupil.slow = added(pupil.slow, to_slow, slow_most)
+            pupil.fast = added(pupil.fast, to_fast, fast_most)
+        reached = (
+            pupil.slow >= slow * np.float32(bar) * day.known
+            or pupil.fast >= fast * np.float32(bar) * day.known
+        )
+        pupil.rings = reached and not day.medical
+        pupil.hard += np.float32(day.begins and hard)
+        pupil.soft += np.float32(day.begins and not hard)
+        pupil.free += np.float32(day.free)
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 RULES = (SuddenChange(),)

@@ -2,12 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from libs.common.codes import UNAUTHORISED
-from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
+from services.risk.compiled import inlined, kernel, ones_in
+from services.risk.days import PUPIL_DAY
+from services.risk.fold import (
+    NOTHING,
+    Column,
+    Finding,
+    Ints,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
+from services.risk.rules.cusum import Rows, as_record, record_of
 from services.risk.rules.evidence import recent_marks, sessions
 
 TODAY = np.uint64(1)
@@ -65,20 +78,15 @@ class GroupAbsence:
         day = column.day
         if day is None:
             return state, state.rung
-        away = np.flatnonzero(day.recent & TODAY)
-        days = day.recent[away]
-        own = np.bitwise_count(days).astype(np.int32)
-        often = own >= self.days_min
-        away, days, own = away[often], days[often], own[often]
-        shared = np.bitwise_count(days[:, None] & days[None, :]).astype(np.int32)
-        either = own[:, None] + own[None, :] - shared
-        same = (shared >= self.days_min) & (shared >= self.shared_min * either)
-        pair = (shared >= self.pair_days_min) & (shared >= self.pair_shared_min * either)
-        np.fill_diagonal(same, val=False)
-        np.fill_diagonal(pair, val=False)
-        company = away[(same.sum(axis=1) >= self.others_min) | pair.any(axis=1)]
-        rung = signals(company, 0, Severity.warning)
+        company = _company(day.pupils, self._figures)
+        rung = state.rung
+        if company.tobytes() != rung.pupils.tobytes():
+            rung = signals(company, 0, Severity.warning)
         return Company(rung), rung
+
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the days, not the others."""
@@ -90,6 +98,41 @@ class GroupAbsence:
             "pupils of the school. Four weeks without this clear it."
         )
         return Finding(text, {"days": days, "sessions": sessions(record, chosen)})
+
+
+FIGURES = record_of(GroupAbsence().parameters)
+
+
+@inlined
+def _is_in_company(today: Rows, rule: Any, away: Ints, own: Ints, n: int) -> bool:
+    others = 0
+    for m in range(len(away)):
+        shared = ones_in(today[away[n]].recent & today[away[m]].recent)
+        either = own[n] + own[m] - shared
+        if m == n:
+            continue
+        others += shared >= rule.days_min and shared >= rule.shared_min * either
+        if shared >= rule.pair_days_min and shared >= rule.pair_shared_min * either:
+            return True
+    return others >= rule.others_min
+
+
+@kernel(PUPIL_DAY, FIGURES)
+def _company(today: Rows, figures: Rows) -> Ints:
+    """Return the positions of pupils who were away today, as often before, in company."""
+    rule, count = figures[0], 0
+    away, own = np.empty(len(today), np.int32), np.empty(len(today), np.int32)
+    for p in range(len(today)):
+        if today[p].recent & TODAY:
+            away[count], own[count] = p, ones_in(today[p].recent)
+            count += own[count] >= rule.days_min
+    found = 0
+    company = np.empty(count, np.int32)
+    for n in range(count):
+        if _is_in_company(today, rule, away[:count], own, n):
+            company[found] = away[n]
+            found += 1
+    return company[:found]
 
 
 RULES = (GroupAbsence(),)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import NUMBERS
-from services.risk.fold import Column, Finding, Ints, PupilRecord, Severity, Signals
+from libs.common.codes import NUMBERS, Codes
+from services.risk.compiled import kernel
+from services.risk.fold import NOTHING, Column, Finding, Ints, PupilRecord, Severity, Signals
 from services.risk.rules.evidence import figures, in_words, sessions
 
 NO_REASON = NUMBERS["N"]
@@ -22,6 +23,7 @@ class RecentDays(NamedTuple):
     """Ordinal of each day's morning, shape (days,)."""
     severities: NDArray[np.uint8]
     """Shape (days, P); 0: no unexplained absence of a child with a worker."""
+    rung: Signals
 
 
 @dataclass(frozen=True)
@@ -57,26 +59,23 @@ class UnexplainedAbsence:
     def start(self, pupils: int) -> RecentDays:
         """Return days without absence."""
         days = self.days_open + 1
-        return RecentDays(-1, np.zeros(days, np.int32), np.zeros((days, pupils), np.uint8))
+        mornings, severities = np.zeros(days, np.int32), np.zeros((days, pupils), np.uint8)
+        return RecentDays(-1, mornings, severities, NOTHING)
 
     def step(self, state: RecentDays, column: Column) -> tuple[RecentDays, Signals]:
         """Ring for each recent day on which an N stands, anchored at that day's morning."""
         mornings, severities = state.mornings.copy(), state.severities.copy()
-        days = len(mornings)
-        for day in range(
-            max(state.school_day + 1, column.school_day - days + 1), column.school_day + 1
-        ):
-            severities[day % days] = 0
+        days, rung = len(mornings), state.rung
+        first = max(state.school_day + 1, column.school_day - days + 1)
+        passed = [_forget(severities[day % days]) for day in range(first, column.school_day + 1)]
         row = column.school_day % days
         mornings[row] = column.ordinal // 2 * 2
-        level = np.where(column.worker > 0, column.worker + 1, 0)  # 1 warns, 2 is urgent
-        now = np.where(column.codes == NO_REASON, level, 0).astype(np.uint8)
-        severities[row] = np.maximum(severities[row], now)
-        pupils, rows = np.nonzero(severities.T)
-        order = np.lexsort((mornings[rows], pupils))
-        pupils, rows = pupils[order], rows[order]
-        rung = Signals(pupils.astype(np.int32), mornings[rows], severities[rows, pupils])
-        return RecentDays(column.school_day, mornings, severities), rung
+        if _note(severities[row], column.codes, column.worker) or any(passed):
+            pupils, rows = np.nonzero(severities.T)
+            order = np.lexsort((mornings[rows], pupils))
+            pupils, rows = pupils[order], rows[order]
+            rung = Signals(pupils.astype(np.int32), mornings[rows], severities[rows, pupils])
+        return RecentDays(column.school_day, mornings, severities, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the day's sessions without a reason."""
@@ -90,8 +89,30 @@ class UnexplainedAbsence:
         return Finding(text, {"sessions": sessions(record, that_day)})
 
 
+@kernel(np.uint8)
+def _forget(severities: NDArray[np.uint8]) -> bool:
+    """Make a day's row ready for another; return whether there was anything in it."""
+    found = False
+    for p in range(len(severities)):
+        found |= severities[p] > 0
+        severities[p] = 0
+    return found
+
+
+@kernel(np.uint8, np.uint8, np.uint8)
+def _note(severities: NDArray[np.uint8], codes: Codes, worker: NDArray[np.uint8]) -> bool:
+    """Note a session in its day's row; return whether that says more than it did."""
+    changed = False
+    for p in range(len(codes)):
+        if codes[p] == NO_REASON and worker[p]:
+            level = worker[p] + 1  # 1 warns, 2 is urgent
+            changed |= level > severities[p]
+            severities[p] = max(severities[p], level)
+    return changed
+
+
 class Waiting(NamedTuple):
-    """Days whose N still waits for its reason. K overdue runs of such days."""
+    """Days whose N still waits for its reason."""
 
     academic_year: int
     school_day: int
@@ -99,10 +120,8 @@ class Waiting(NamedTuple):
     """Ordinal of each recent day's morning, shape (days,); row n is the day of number modulo n."""
     runs: Ints
     """Morning of the first day of the run that a recent day's N is in, shape (days, P); 0: no N."""
-    pupils: Ints
-    """Positions of pupils with an overdue run in this academic year, shape (K,)."""
-    since: Ints
-    """Morning of the run's first day, shape (K,)."""
+    rung: Signals
+    """Overdue runs of this academic year."""
 
 
 @dataclass(frozen=True)
@@ -134,33 +153,24 @@ class ReasonOverdue:
 
     def start(self, pupils: int) -> Waiting:
         """Return nothing that waits."""
-        days, none = self.days_max + 1, np.empty(0, np.int32)
+        days = self.days_max + 1
         runs = np.zeros((days, pupils), np.int32)
-        return Waiting(0, -1, np.zeros(days, np.int32), runs, none, none)
+        return Waiting(0, -1, np.zeros(days, np.int32), runs, NOTHING)
 
     def step(self, state: Waiting, column: Column) -> tuple[Waiting, Signals]:
         """Ring from the first session that is more than `days_max` school days after an N's."""
         if state.academic_year != column.academic_year:
             fresh = self.start(len(column.codes))
             state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
-        mornings, runs = state.mornings.copy(), state.runs.copy()
-        pupils, since = state.pupils, state.since
+        mornings, runs, rung = state.mornings.copy(), state.runs.copy(), state.rung
         days, row = len(mornings), column.school_day % len(mornings)
         for day in range(state.school_day + 1, column.school_day + 1):
-            # A run rings with its first day; its later days have that day's morning too.
-            old = runs[day % days]
-            first = np.flatnonzero((old > 0) & (old == mornings[day % days])).astype(np.int32)
-            pupils, since = np.append(pupils, first), np.append(since, old[first])
-            runs[day % days] = 0
+            due = _take_due(runs[day % days], int(mornings[day % days]))
+            if len(due):
+                rung = _joined(rung, due, mornings[day % days])
         mornings[row] = column.ordinal // 2 * 2
-        run = np.maximum(runs[row - 1], runs[row])
-        run = np.where(run > 0, run, mornings[row])
-        runs[row] = np.where(column.codes == NO_REASON, run, runs[row])
-        order = np.lexsort((since, pupils))
-        pupils, since = pupils[order], since[order]
-        rung = Signals(pupils, since, np.full(len(pupils), Severity.notice, np.uint8))
-        year, day = column.academic_year, column.school_day
-        return Waiting(year, day, mornings, runs, pupils, since), rung
+        _wait(runs[row], runs[row - 1], column.codes, int(mornings[row]))
+        return Waiting(column.academic_year, column.school_day, mornings, runs, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the marks of the run that wait."""
@@ -176,6 +186,37 @@ class ReasonOverdue:
         )
         facts = figures(sessions_waiting=int(waiting.sum()))
         return Finding(text, {**facts, "sessions": sessions(record, waiting)})
+
+
+@kernel(np.int32, int)
+def _take_due(runs: Ints, morning: int) -> Ints:
+    """Make a day's row ready for another; return the positions of those whose run it began.
+
+    A run rings with its first day; its later days have that day's morning too.
+    """
+    due, count = np.empty(len(runs), np.int32), 0
+    for p in range(len(runs)):
+        if runs[p] > 0 and runs[p] == morning:
+            due[count] = p
+            count += 1
+        runs[p] = 0
+    return due[:count]
+
+
+@kernel(np.int32, np.int32, np.uint8, int)
+def _wait(runs: Ints, day_before: Ints, codes: Codes, morning: int) -> None:
+    """Note a session's N in its day's row: in the run of the day before, or in a new one."""
+    for p in range(len(codes)):
+        if codes[p] == NO_REASON:
+            run = max(day_before[p], runs[p])
+            runs[p] = run if run > 0 else morning
+
+
+def _joined(rung: Signals, due: Ints, morning: np.int32) -> Signals:
+    pupils = np.append(rung.pupils, due)
+    since = np.append(rung.anchors, np.full(len(due), morning, np.int32))
+    order = np.lexsort((since, pupils))
+    return Signals(pupils[order], since[order], np.full(len(pupils), Severity.notice, np.uint8))
 
 
 RULES = (UnexplainedAbsence(), ReasonOverdue())

@@ -2,40 +2,61 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE
+from services.risk.compiled import kernel
+from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
     Finding,
-    Ints,
     PupilRecord,
     Severity,
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Floats, above, added, own_rate, thousandths
+from services.risk.rules.cusum import (
+    Rows,
+    above,
+    added,
+    as_record,
+    between,
+    likelier,
+    own_rate,
+    record_of,
+    thousandths,
+)
 from services.risk.rules.evidence import recent_marks, sessions
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
-class Week(NamedTuple):
-    """Shapes (P,) and (5, P)."""
+WEEK = np.dtype(
+    [
+        # Days on which an absence began, and on which one could have.
+        ("began", np.float32),
+        ("free", np.float32),
+        # For each weekday, in thousandths.
+        ("evidence", np.int32, 5),
+        # What the latest day added for an absence that began on it.
+        ("latest", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
-    began: Floats
-    """Days on which an absence began."""
-    free: Floats
-    """Days on which one could have begun."""
-    evidence: NDArray[np.int32]
-    """For each weekday, in thousandths, shape (5, P)."""
-    latest: Ints
-    """What the latest day added for absences that began on it."""
+
+class Week(NamedTuple):
+    """State."""
+
+    pupils: Rows
+    """Of `WEEK`, shape (P,)."""
     weekday: int
+    """The latest day's."""
     rung: Signals
 
 
@@ -78,31 +99,21 @@ class WeekdayPattern:
 
     def start(self, pupils: int) -> Week:
         """Return no history and no evidence."""
-        none, zero = np.zeros(pupils, np.float32), np.zeros(pupils, np.int32)
-        return Week(none, none, np.zeros((5, pupils), np.int32), zero, 0, NOTHING)
+        return Week(np.zeros(pupils, WEEK), 0, NOTHING)
 
     def step(self, state: Week, column: Column) -> tuple[Week, Signals]:
         """Weigh a complete day for its weekday; ring from the bar upwards."""
         day = column.day
         if day is None or day.weekday > 4:
             return state, state.rung
-        evidence, most = state.evidence.copy(), int(1300 * self.needed)
-        back = np.where(day.absent, state.latest * self.taken_back, 0).astype(np.int32)
-        evidence[state.weekday] = added(evidence[state.weekday], -back, most)
-        prior = (self.prior_events, self.prior_days)
-        before = own_rate(state.began, state.free, prior, day.unusual)
-        after = np.minimum(before * np.float32(1.2) + np.float32(self.rise), np.float32(0.9))
-        one = np.float32(1)
-        gains = thousandths(np.where(day.begins, after / before, (one - after) / (one - before)))
-        # A day in the middle of an absence says nothing either way.
-        says = (day.begins & ~day.shared) | (day.free & ~day.absent)
-        gains = np.where(says, gains, 0).astype(np.int32)
-        evidence[day.weekday] = added(evidence[day.weekday], gains, most)
-        rings = above(evidence.max(axis=0), day.known, self.needed) & ~day.medical
-        rung = signals(rings, 0, Severity.notice)
-        latest = np.where(day.begins, gains, 0).astype(np.int32)
-        counts = (state.began + day.begins, state.free + day.free)
-        return Week(*counts, evidence, latest, day.weekday, rung), rung
+        days = (state.weekday, day.weekday)
+        pupils, changed = _step(state.pupils, day.pupils, self._figures, *days)
+        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
+        return Week(pupils, day.weekday, rung), rung
+
+    @cached_property
+    def _figures(self) -> Rows:
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the weekday most often missed lately."""
@@ -121,6 +132,39 @@ class WeekdayPattern:
         )
         facts = {"weekday": NAMES[most][:-1], "days": days[most], "of": of, "other_days": others}
         return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+
+FIGURES = record_of(WeekdayPattern().parameters)
+
+
+@kernel(WEEK, PUPIL_DAY, FIGURES, int, int)
+def _step(
+    before: Rows, today: Rows, figures: Rows, latest: int, weekday: int
+) -> tuple[Rows, bool]:
+    """Weigh a day; `latest` is the weekday of the one before it."""
+    after, rule, changed = before.copy(), figures[0], False
+    most = int(1300 * rule.needed)
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        if day.absent:
+            back = int(pupil.latest * rule.taken_back)
+            pupil.evidence[latest] = between(pupil.evidence[latest] - back, most)
+        pupil.latest = 0
+        # A day in the middle of an absence says nothing either way.
+        if (day.begins and not day.shared) or (day.free and not day.absent):
+            own = own_rate(
+                pupil.began, pupil.free, rule.prior_events, rule.prior_days, day.unusual
+            )
+            habit = min(own * np.float32(1.2) + np.float32(rule.rise), np.float32(0.9))
+            ratio = likelier(day.begins, own, habit)
+            if day.begins:
+                pupil.latest = thousandths(ratio)
+            pupil.evidence[weekday] = added(pupil.evidence[weekday], ratio, most)
+        pupil.rings = above(pupil.evidence.max(), day.known, rule.needed) and not day.medical
+        pupil.began += np.float32(day.begins)
+        pupil.free += np.float32(day.free)
+        changed |= pupil.rings != before[p].rings
+    return after, changed
 
 
 RULES = (WeekdayPattern(),)

@@ -1,0 +1,109 @@
+"""Compiled code: loops over a school's pupils as machine code.
+
+A register costs a rule a microsecond or two this way: NumPy would spend that on each of its dozens
+of operations, whatever the number of pupils. A rule need not use it; `docs/architecture.md` says
+why the catalogue does.
+
+Same figures everywhere: the code is made for any processor of its kind, not for the one it runs on,
+operations are neither reordered nor fused, and `thousandths` rounds what a machine's own logarithm
+could differ in.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from inspect import getsource
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba.core.caching import UserProvidedCacheLocator
+from numba.core.dispatcher import Dispatcher
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+SCALARS = {bool: numba.boolean, int: numba.int64, float: numba.float64}
+
+
+class BesideTheSource(UserProvidedCacheLocator):  # type: ignore[misc]
+    """Where compiled code is kept: in `__pycache__`, or the folder `NUMBA_CACHE_DIR` names.
+
+    It is out of date when anything that it was made of has changed: its source, a constant, or a
+    function that it calls, in whatever file. Its file is named for these, so that processes of an
+    old and a new version can share a folder.
+    """
+
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
+        super().__init__(function, file)
+        self._made_of = sha256(b"\0".join(_parts(function))).hexdigest()[:16]
+        if not numba.config.CACHE_DIR:
+            self._cache_path = str(Path(file).parent / "__pycache__")
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], file: str) -> "BesideTheSource":
+        """Return the place for this function, which need not be writable."""
+        return cls(function, file)
+
+    def get_source_stamp(self) -> str:
+        """Return what the compiled code was made of, as a digest."""
+        return self._made_of
+
+    def get_disambiguator(self) -> str:
+        """Return what tells this function's file from those of others and of its earlier selves."""
+        return self._made_of
+
+
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{BesideTheSource.__name__}"
+numba.config.CPU_NAME, numba.config.CPU_FEATURES = "generic", ""
+
+
+def kernel(*arguments: Any) -> Callable[[Function], Function]:
+    """Compile a function of arrays and numbers, or load it as compiled before.
+
+    Args:
+        arguments: each argument's type: `int`, `float`, `bool`, an array's dtype, or the dtype and
+            the number of dimensions. Arrays are contiguous and writable.
+    """
+
+    def compiled(function: Function) -> Function:
+        dispatcher = numba.njit(cache=True, error_model="numpy")(function)
+        with suppress(OSError):  # it is compiled, and the folder to keep it in is read-only
+            dispatcher.compile(tuple(map(_type_of, arguments)))
+        dispatcher.disable_compile()
+        return cast("Function", dispatcher)
+
+    return compiled
+
+
+def inlined(function: Function) -> Function:
+    """Let kernels call this function: it becomes part of theirs."""
+    return cast("Function", numba.njit(error_model="numpy")(function))
+
+
+def _type_of(argument: Any) -> Any:
+    if argument in SCALARS:
+        return SCALARS[argument]
+    dtype, dimensions = argument if isinstance(argument, tuple) else (argument, 1)
+    return numba.types.Array(numba.from_dtype(np.dtype(dtype)), dimensions, "C")
+
+
+def _parts(function: Callable[..., Any]) -> Iterator[bytes]:
+    yield getsource(function).encode()
+    for name in sorted(function.__code__.co_names):
+        value = function.__globals__.get(name)
+        if isinstance(value, Dispatcher):
+            yield from _parts(value.py_func)
+        elif isinstance(value, np.ndarray):
+            yield value.tobytes()
+        elif isinstance(value, bool | int | float | np.generic | np.dtype | tuple):
+            yield f"{name}={value!r}".encode()
+
+
+@inlined
+def ones_in(bits: Any) -> int:
+    """Return how many bits of a uint64 are set."""
+    count = 0
+    while bits:
+        bits &= bits - np.uint64(1)
+        count += 1
+    return count
