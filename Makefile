@@ -14,6 +14,7 @@ $(BIN)/.ready: pyproject.toml requirements/uv.txt requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
 	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt requirements/uv.txt
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "import services.risk.main"  # compiles the rules: services/risk/compiled.py
 	touch $@
 
 up: setup        ## run all three services in one process on http://127.0.0.1:8000

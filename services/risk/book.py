@@ -1,10 +1,11 @@
 """A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,19 @@ from numpy.typing import NDArray
 from libs.common.codes import ABSENT, NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
+from services.risk.compiled import kernel
 from services.risk.enrolment import Enrolment, Roll, roll_of
 from services.risk.fold import (
     Column,
+    Ints,
     Progress,
     PupilRecord,
     Rule,
     SchoolRecord,
     advance,
     begin,
-    column_of,
 )
+from services.risk.sessions import Sessions, numbered, open_sessions
 from services.risk.whole_school import SUDDEN
 
 RECENT_SNAPSHOTS = 12
@@ -35,14 +38,6 @@ LATELY_SESSIONS = 40
 WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
 URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
 """Footings on which a day's delay may matter: `Column.worker` is 2. Ours, not guidance's."""
-
-
-class Sessions(NamedTuple):
-    """The school sessions of a book, oldest first. S sessions."""
-
-    ordinals: NDArray[np.int64]
-    school_days: NDArray[np.int32]
-    school_weeks: NDArray[np.int32]
 
 
 @dataclass
@@ -61,6 +56,8 @@ class Book:
     _positions: dict[str, int] = field(default_factory=dict)
     _enrolments: dict[int, Enrolment] = field(default_factory=dict)
     _involvements: dict[int, Sequence[Involvement]] = field(default_factory=dict)
+    _levels: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    _turns: list[date] = field(default_factory=list)
     _roll: Roll | None = None
     _open: dict[int, list[int]] = field(default_factory=dict)
     _sessions: Sessions | None = None
@@ -71,6 +68,7 @@ class Book:
         if upn not in self._positions:
             self._positions[upn] = len(self.upns)
             self.upns.append(upn)
+            self._levels.clear()
             self._snapshots.clear()
         return self._positions[upn]
 
@@ -97,11 +95,13 @@ class Book:
         if upn in self._positions:
             working = [i for i in involvements if i.role in WORKER_ROLES]
             self._involvements[self._positions[upn]] = working
+            self._turns = _turns_of(self._involvements)
+            self._levels.clear()
             self._snapshots.clear()
 
     def open_as(self, calendar: CalendarSet) -> None:
         """Set an academic year's school sessions."""
-        self._open[calendar.academic_year] = _open_sessions(calendar)
+        self._open[calendar.academic_year] = open_sessions(calendar)
         self._sessions = None
         self._snapshots.clear()
 
@@ -118,7 +118,7 @@ class Book:
         have come; without one, the sessions that have registers.
         """
         if self._sessions is None:
-            self._sessions = _numbered(self._ordinals())
+            self._sessions = numbered(self._ordinals())
         return self._sessions
 
     def silence(self, latest: int) -> list[int]:
@@ -147,7 +147,7 @@ class Book:
         """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""
         codes = self._padded(self.columns.get(ordinal))
         roll = self._roll_as_arrays()
-        codes[(roll.entered > ordinal // 2) | (roll.left < ordinal // 2)] = NO_MARK
+        _strike(codes, roll.entered, roll.left, ordinal // 2)
         return codes
 
     def record_of(self, position: int) -> PupilRecord:
@@ -190,13 +190,16 @@ class Book:
         missed, held = ABSENT[codes].sum(axis=0), POSSIBLE[codes].any(axis=0)
         return int((held & (missed >= missed[position])).sum()), int(held.sum())
 
-    def _ordinals(self) -> list[int]:
-        if not self.columns:
-            return []
-        latest = max(self.columns)
-        planned = {o for year in self._open.values() for o in year if o <= latest}
-        unplanned = {o for o in self.columns if academic_year_of(day_of(o)) not in self._open}
-        return sorted(planned | unplanned)
+    def _ordinals(self) -> NDArray[np.int64]:
+        unplanned = came = np.fromiter(self.columns, np.int64, len(self.columns))
+        planned = [np.empty(0, np.int64)]
+        for year, ordinals in self._open.items():
+            first, end = (ordinal_of(date(y, 8, 1), Session.am) for y in (year, year + 1))
+            unplanned = unplanned[(unplanned < first) | (unplanned >= end)]
+            planned.append(np.array(ordinals, np.int64))
+        all_of_them = np.unique(np.concatenate([*planned, unplanned]))
+        end = np.searchsorted(all_of_them, came.max(initial=0), side="right")
+        return all_of_them[:end]
 
     def _resume(self, sessions: Sessions) -> tuple[int, Progress]:
         if self._snapshots:
@@ -216,18 +219,25 @@ class Book:
     def _column(self, sessions: Sessions, index: int) -> Column:
         ordinal = int(sessions.ordinals[index])
         day, roll = day_of(ordinal), self._roll_as_arrays()
-        return column_of(
-            self.enrolled_codes(ordinal),
+        year = academic_year_of(day)
+        return Column(
             ordinal=ordinal,
             school_day=int(sessions.school_days[index]),
             school_week=int(sessions.school_weeks[index]),
-            academic_year=academic_year_of(day),
+            academic_year=year,
+            codes=self.enrolled_codes(ordinal),
             worker=self._workers(day),
             year_groups=roll.year_groups,
-            brought=roll.brought.get(academic_year_of(day)),
+            brought=roll.brought.get(year),
         )
 
     def _workers(self, day: date) -> NDArray[np.uint8]:
+        turn = bisect_right(self._turns, day)
+        if turn not in self._levels:
+            self._levels[turn] = self._workers_on(day)
+        return self._levels[turn]
+
+    def _workers_on(self, day: date) -> NDArray[np.uint8]:
         levels = np.zeros(len(self.upns), np.uint8)
         for position, involvements in self._involvements.items():
             for one in involvements:
@@ -248,27 +258,22 @@ class Book:
         return padded
 
 
-def _open_sessions(calendar: CalendarSet) -> list[int]:
-    closed = set()
-    for closure in calendar.closed:
-        for half in Session if closure.session is None else (closure.session,):
-            closed.add(ordinal_of(closure.date, half))
-    ordinals = []
-    for term in calendar.terms:
-        for number in range((term.ends_on - term.starts_on).days + 1):
-            day = term.starts_on + timedelta(days=number)
-            if day.weekday() < 5:
-                ordinals += [ordinal_of(day, Session.am), ordinal_of(day, Session.pm)]
-    return sorted(set(ordinals) - closed)
+def _turns_of(involvements: Mapping[int, Sequence[Involvement]]) -> list[date]:
+    """Return the days on which it changes who works with whom, in order."""
+    turns = set()
+    for one in chain.from_iterable(involvements.values()):
+        turns.add(one.starts_on)
+        if one.ends_on is not None:
+            turns.add(one.ends_on + timedelta(days=1))
+    return sorted(turns)
 
 
-def _numbered(ordinals: Sequence[int]) -> Sessions:
-    places = np.array(ordinals, np.int64)
-    days = places // 2
-    # Day 1 of the proleptic calendar was a Monday.
-    _, school_days = np.unique(days, return_inverse=True)
-    _, school_weeks = np.unique((days - 1) // 7, return_inverse=True)
-    return Sessions(places, school_days.astype(np.int32), school_weeks.astype(np.int32))
+@kernel(np.uint8, np.int32, np.int32, int)
+def _strike(codes: Codes, entered: Ints, left: Ints, day: int) -> None:
+    """Write no mark for who was not on the roll."""
+    for p in range(len(codes)):
+        if entered[p] > day or left[p] < day:
+            codes[p] = NO_MARK
 
 
 def when(ordinal: int) -> str:

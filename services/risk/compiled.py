@@ -75,9 +75,9 @@ def kernel(*arguments: Any) -> Callable[[Function], Function]:
     return compiled
 
 
-def inlined(function: Function) -> Function:
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let kernels call this function: it becomes part of theirs."""
-    return cast("Function", numba.njit(error_model="numpy")(function))
+    return cast("Callable[..., Any]", numba.njit(error_model="numpy")(function))
 
 
 def _type_of(argument: Any) -> Any:

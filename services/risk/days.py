@@ -7,7 +7,7 @@ says how much more absence began in the school, and in the pupil's year group, t
 that weekday.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,8 @@ PUPIL_DAY = np.dtype(
         ("goes_on", np.bool_),
         # At least one session is hard absence (O).
         ("hard", np.bool_),
-        # In school in the morning and absent, without an appointment, in the afternoon. Not after
-        # a day of absence: an illness that was not over is no leaving.
+        # In school in the morning and absent, without an appointment, in the afternoon; not after a
+        # day of absence: an illness that was not over is no leaving.
         ("left", np.bool_),
         # In school in the morning, and the afternoon counts.
         ("could_leave", np.bool_),
@@ -223,7 +223,7 @@ def _seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
 
 
 @inlined
-def _bounded(ratio: float) -> float:
+def _bounded(ratio: float) -> Any:
     return min(max(ratio, UNUSUAL_MIN), UNUSUAL_MAX) ** UNUSUAL_POWER
 
 

@@ -195,10 +195,13 @@ class Progress(NamedTuple):
     """Each rule's signals, those of emerging rules merged into stories."""
     episodes: tuple[dict[EpisodeKey, Episode], ...]
     """Each rule's episodes so far, never changed in place."""
+    ranked: tuple[int, ...]
+    """Places of the emerging rules among the rules, in the order of their ranks."""
 
 
 def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
     """Return the fold of these rules before the first session of a book with this many pupils."""
+    emerging = [n for n, rule in enumerate(rules) if rule.emerging]
     return Progress(
         WholeSchool(),
         start_diary(pupils),
@@ -206,6 +209,7 @@ def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
         tuple(rule.start(pupils) for rule in rules),
         tuple(NOTHING for _ in rules),
         tuple({} for _ in rules),
+        tuple(sorted(emerging, key=lambda n: rules[n].rank)),
     )
 
 
@@ -216,36 +220,30 @@ def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> P
         progress.diary, column.ordinal, column.codes, school, column.year_groups
     )
     column = column._replace(day=day, school=school)
-    stepped = [rule.step(state, column) for rule, state in zip(rules, progress.states, strict=True)]
-    ringing = [signals for _, signals in stepped]
-    stories = progress.stories
-    emerging = [n for n, rule in enumerate(rules) if rule.emerging]
-    if emerging:
-        stories, merged = _merged(rules, progress, emerging, ringing, column)
-        for n, rung in zip(emerging, merged, strict=True):
-            ringing[n] = rung
-    episodes = (
-        _note(known, before, after, column.ordinal)
+    states, ringing = [], []
+    for rule, before in zip(rules, progress.states, strict=True):
+        state, rung = rule.step(before, column)
+        states.append(state)
+        ringing.append(rung)
+    stories = _merge(progress, ringing, column) if progress.ranked else progress.stories
+    episodes = [
+        known if after is before else _note(known, before, after, column.ordinal)
         for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
+    ]
+    return Progress(
+        school, diary, stories, tuple(states), tuple(ringing), tuple(episodes), progress.ranked
     )
-    states = tuple(state for state, _ in stepped)
-    return Progress(school, diary, stories, states, tuple(ringing), tuple(episodes))
 
 
-def _merged(
-    rules: Sequence[Rule[Any]],
-    progress: Progress,
-    emerging: Sequence[int],
-    ringing: Sequence[Signals],
-    column: Column,
-) -> tuple[Stories, list[Signals]]:
-    before = [progress.ringing[n] for n in emerging]
-    if column.day is None:
-        return progress.stories, before
-    ranked = [(n, ringing[n]) for n in sorted(emerging, key=lambda n: rules[n].rank)]
-    stories, changed = merge(progress.stories, ranked, column.day, column.academic_year)
-    told = zip(emerging, before, strict=True)
-    return stories, [stories.signals_of(n) if changed >> n & 1 else was for n, was in told]
+def _merge(progress: Progress, ringing: list[Signals], column: Column) -> Stories:
+    """Put into `ringing`, in place of what each emerging rule says, the stories it has opened."""
+    stories, changed = progress.stories, 0
+    if column.day is not None:
+        ranked = [(n, ringing[n]) for n in progress.ranked]
+        stories, changed = merge(stories, ranked, column.day, column.academic_year)
+    for n in progress.ranked:
+        ringing[n] = stories.signals_of(n) if changed >> n & 1 else progress.ringing[n]
+    return stories
 
 
 def _note(
@@ -279,7 +277,7 @@ def column_of(codes: Codes, **when: Any) -> Column:
 
 def _same(before: Signals, after: Signals) -> bool:
     # Bytes compare many times quicker than arrays as short as these.
-    return before is after or (
+    return (
         before.pupils.tobytes() == after.pupils.tobytes()
         and before.anchors.tobytes() == after.anchors.tobytes()
         and before.severities.tobytes() == after.severities.tobytes()

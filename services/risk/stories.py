@@ -8,7 +8,7 @@ steadily in school again.
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +95,8 @@ def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
             continue
         was_open[p] = True
         troubled = today[p].absent or today[p].late
-        story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX) if troubled else (
-            story.quiet - 1
+        story.quiet = (
+            min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX) if troubled else (story.quiet - 1)
         )
         if story.quiet <= 0:
             changed |= 1 << story.leader
@@ -105,7 +105,7 @@ def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
 
 
 @inlined
-def _bit_of(story: Rows) -> int:
+def _bit_of(story: Any) -> int:
     return 0 if story.leader == NOBODY else 1 << story.leader
 
 

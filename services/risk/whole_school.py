@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libs.common.codes import POSSIBLE, Codes, mask_of
+from services.risk.compiled import kernel
 
 SUDDEN = mask_of("IMNOUG")
 """Absence that can come as a wave. Study leave, suspensions, religious observance and leave (S, E,
@@ -41,6 +42,9 @@ WAVE_NEEDED, WAVE_MOST = 12.0, 16.0
 """Sum at which a wave has risen, and the highest: so that its end is seen within days."""
 SIZE_SHARE_MIN, SIZE_KEPT = 0.5, 0.99
 WEEKDAYS = 7
+
+
+Usual = tuple[float, tuple[float, ...]]
 
 
 class WholeSchool(NamedTuple):
@@ -75,12 +79,16 @@ class WholeSchool(NamedTuple):
 
 def step_school(school: WholeSchool, ordinal: int, codes: Codes) -> WholeSchool:
     """Take a session's code numbers, shape (P,)."""
-    return step_counts(
-        school,
-        ordinal,
-        int(np.count_nonzero(SUDDEN[codes])),
-        int(np.count_nonzero(POSSIBLE[codes])),
-    )
+    return step_counts(school, ordinal, *_counts(codes))
+
+
+@kernel(np.uint8)
+def _counts(codes: Codes) -> tuple[int, int]:
+    away, of = 0, 0
+    for p in range(len(codes)):
+        away += SUDDEN[codes[p]]
+        of += POSSIBLE[codes[p]]
+    return away, of
 
 
 def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
@@ -104,8 +112,11 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
     risen = _risen(school, away, expected)
     wave = risen >= WAVE_NEEDED or (school.wave and risen > 0)
     was_usual = not (school.mass or school.wave)
-    return _learnt(school, slot, away / of, mass=mass or wave)._replace(
+    usual, slots = _learnt(school, slot, away / of, mass=mass or wave)
+    return WholeSchool(
         sessions=school.sessions + 1,
+        usual=usual,
+        slots=slots,
         spread=_spread(school, away, expected, mass=mass),
         mass=mass,
         grave=mass and (school.grave or (begins and times >= GRAVE_TIMES)),
@@ -141,13 +152,13 @@ def _spread(school: WholeSchool, away: int, expected: float, *, mass: bool) -> f
     return min(max(spread, SPREAD_MIN), SPREAD_MAX)
 
 
-def _learnt(school: WholeSchool, slot: int, share: float, *, mass: bool) -> WholeSchool:
+def _learnt(school: WholeSchool, slot: int, share: float, *, mass: bool) -> Usual:
     early = 1 / (school.sessions + 5)
     weight = LEARNT_IN_MASS if mass else max(LEARNT, early)
     usual = school.usual + weight * (share / school.slots[slot] - school.usual)
     if mass:
-        return school._replace(usual=usual)
+        return usual, school.slots
     slots = list(school.slots)
     seen = min(max(share / max(usual, 0.005), 0.5), 2.0)
     slots[slot] += SLOT_LEARNT * (seen - slots[slot])
-    return school._replace(usual=usual, slots=tuple(slots))
+    return usual, tuple(slots)

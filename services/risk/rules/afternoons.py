@@ -139,8 +139,8 @@ def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows,
     for p in range(count):
         gone += today[p].left
     rate = gone / count
-    unusual = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
-    unusual = np.float32(min(max(unusual, 0.6), 15.0))
+    ratio = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
+    unusual = np.float32(min(max(ratio, 0.6), 15.0))
     for p in range(count):
         day, pupil = today[p], after[p]
         if day.left and day.goes_on:

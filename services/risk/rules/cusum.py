@@ -64,7 +64,7 @@ def between(total: int, highest: int) -> np.int32:
 
 
 @inlined
-def added(total: np.int32, ratio: np.float32, highest: int) -> np.int32:
+def added(total: np.int32, ratio: np.float32, highest: int) -> Any:
     """Add what a day speaks for a change: how much likelier it is after one."""
     if total == 0 and ratio <= ONE:  # most pupils on most days: no logarithm is needed
         return np.int32(0)
@@ -72,6 +72,6 @@ def added(total: np.int32, ratio: np.float32, highest: int) -> np.int32:
 
 
 @inlined
-def above(evidence: np.int32, known: np.float32, needed: float) -> bool:
+def above(evidence: np.int32, known: np.float32, needed: float) -> Any:
     """Whether the evidence reaches what is needed: more for who is known to be away often."""
     return evidence >= known * np.float32(needed) * UNIT

@@ -167,7 +167,7 @@ def _count(before: Rows, codes: Codes) -> Rows:
 
 
 @inlined
-def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> bool:
+def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> Any:
     """Whether the recent weeks, much worse than those before, lead to 10 % or more."""
     days_before = pupil.days - pupil.days_lately
     now = _rate(pupil.foretelling_lately, pupil.days_lately, rule)
@@ -188,9 +188,7 @@ def _rate(foretelling: np.float32, days: np.float32, rule: Any) -> np.float32:
 
 
 @kernel(OUTLOOK, SESSIONS, PUPIL_DAY, (np.int32, 2), FIGURES)
-def _step(
-    before: Rows, held: Rows, today: Rows, brought: Ints, figures: Rows
-) -> tuple[Rows, bool]:
+def _step(before: Rows, held: Rows, today: Rows, brought: Ints, figures: Rows) -> tuple[Rows, bool]:
     after, rule, changed = before.copy(), figures[0], False
     fading = np.float32(rule.fading)
     for p in range(len(today)):

@@ -13,7 +13,7 @@ from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, 
 from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 
-
+Counts = NDArray[np.uint8]
 THRESHOLD = np.dtype(
     [
         # Unauthorised sessions in all the weeks that count.
@@ -30,7 +30,7 @@ class Weeks(NamedTuple):
     """Unauthorised sessions in each of the latest school weeks."""
 
     school_week: int
-    counts: NDArray[np.uint8]
+    counts: Counts
     """Shape (weeks, P); a week's row is its number modulo `weeks`."""
     pupils: Rows
     """Of `THRESHOLD`, shape (P,)."""
@@ -78,12 +78,13 @@ class PenaltyThreshold:
 
     def step(self, state: Weeks, column: Column) -> tuple[Weeks, Signals]:
         """Ring while the latest `weeks` school weeks hold `sessions_min` or more."""
-        counts, pupils, rung = state.counts.copy(), state.pupils.copy(), state.rung
-        for week in range(state.school_week + 1, column.school_week + 1):
-            _forget(pupils, counts[week % self.weeks])
+        weeks = (state.school_week, column.school_week)
         day = column.ordinal // 2 * 2
-        this_week = counts[column.school_week % self.weeks]
-        if _count(pupils, this_week, column.codes, day, self.sessions_min):
+        pupils, counts, changed = _step(
+            state.pupils, state.counts, column.codes, *weeks, day, self.sessions_min
+        )
+        rung = state.rung
+        if changed:
             rung = signals(pupils["rings"], pupils["since"], Severity.warning)
         return Weeks(column.school_week, counts, pupils, rung), rung
 
@@ -104,28 +105,27 @@ class PenaltyThreshold:
         return Finding(text, {**facts, "sessions": sessions(record, counted)})
 
 
-@kernel(THRESHOLD, np.uint8)
-def _forget(pupils: Rows, week: NDArray[np.uint8]) -> None:
-    """Take a week's sessions back, and make its row ready for another."""
-    for p in range(len(week)):
-        pupils[p].total -= week[p]
-        week[p] = 0
-
-
-@kernel(THRESHOLD, np.uint8, np.uint8, int, int)
-def _count(pupils: Rows, week: NDArray[np.uint8], codes: Codes, day: int, least: int) -> bool:
-    """Count a session into `pupils` and `week`; return whether other pupils ring than did."""
-    changed = False
+@kernel(THRESHOLD, (np.uint8, 2), np.uint8, int, int, int, int)
+def _step(
+    before: Rows, weeks: Counts, codes: Codes, latest: int, week: int, day: int, least: int
+) -> tuple[Rows, Counts, bool]:
+    """Forget the weeks that have passed since the latest, and count a session in this one."""
+    after, counts, changed = before.copy(), weeks.copy(), False
+    for passed in range(latest + 1, week + 1):
+        row = counts[passed % len(counts)]
+        for p in range(len(codes)):
+            after[p].total -= row[p]
+            row[p] = 0
+    row = counts[week % len(counts)]
     for p in range(len(codes)):
-        pupil = pupils[p]
-        week[p] += UNAUTHORISED[codes[p]]
+        pupil = after[p]
+        row[p] += UNAUTHORISED[codes[p]]
         pupil.total += UNAUTHORISED[codes[p]]
-        rings = pupil.total >= least
-        if rings and not pupil.rings:
+        pupil.rings = pupil.total >= least
+        if pupil.rings and not before[p].rings:
             pupil.since = day
-        changed |= rings != pupil.rings
-        pupil.rings = rings
-    return changed
+        changed |= pupil.rings != before[p].rings
+    return after, counts, changed
 
 
 RULES = (PenaltyThreshold(),)

@@ -129,7 +129,7 @@ FIGURES = record_of(Relapse().parameters)
 
 
 @inlined
-def _rings(pupil: Any, rule: Any) -> bool:
+def _rings(pupil: Any, rule: Any) -> Any:
     if pupil.again < rule.again_min:
         return False
     habit = (pupil.began + PRIOR[0]) / (pupil.free + PRIOR[1])

@@ -104,7 +104,7 @@ FIGURES = record_of(GroupAbsence().parameters)
 
 
 @inlined
-def _is_in_company(today: Rows, rule: Any, away: Ints, own: Ints, n: int) -> bool:
+def _is_in_company(today: Rows, rule: Any, away: Ints, own: Ints, n: int) -> Any:
     others = 0
     for m in range(len(away)):
         shared = ones_in(today[away[n]].recent & today[away[m]].recent)

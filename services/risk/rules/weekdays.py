@@ -138,9 +138,7 @@ FIGURES = record_of(WeekdayPattern().parameters)
 
 
 @kernel(WEEK, PUPIL_DAY, FIGURES, int, int)
-def _step(
-    before: Rows, today: Rows, figures: Rows, latest: int, weekday: int
-) -> tuple[Rows, bool]:
+def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -> tuple[Rows, bool]:
     """Weigh a day; `latest` is the weekday of the one before it."""
     after, rule, changed = before.copy(), figures[0], False
     most = int(1300 * rule.needed)
@@ -152,9 +150,7 @@ def _step(
         pupil.latest = 0
         # A day in the middle of an absence says nothing either way.
         if (day.begins and not day.shared) or (day.free and not day.absent):
-            own = own_rate(
-                pupil.began, pupil.free, rule.prior_events, rule.prior_days, day.unusual
-            )
+            own = own_rate(pupil.began, pupil.free, rule.prior_events, rule.prior_days, day.unusual)
             habit = min(own * np.float32(1.2) + np.float32(rule.rise), np.float32(0.9))
             ratio = likelier(day.begins, own, habit)
             if day.begins:
