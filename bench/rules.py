@@ -2,35 +2,47 @@
 
     .venv/bin/python -m bench.rules
 
-Stepping the columns of a made-up year beside refolding the whole book at each register, in one run.
-CPU time of this process; one register is one session of the whole school.
+A register into a book of a made-up year, beside refolding the whole book at each register, in one
+run. CPU time of this process from the marks in the book to what rings: the session's column with
+the roll, every rule, stories and episodes. One register is one session of the whole school, the
+average of mornings and of afternoons, which complete a day.
 """
 
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from libs.common.codes import NUMBERS, Codes
-from libs.common.school_day import Session, ordinal_of
+from libs.common.school_day import Session
+from services.risk.book import Book
 from services.risk.catalogue import RULES
-from services.risk.fold import Column, Progress, advance, begin, column_of
+from services.risk.enrolment import Enrolment
 
-SIZES = (280, 1000)
+SIZES = (280, 369, 1000)
 DAYS = 190
-WEEK = 10
+WEEK, REPEATED = 10, 15
 REGISTERS_OF_ENGLAND = 24_400
 """Schools of England: one register of each is a morning of 9.0 million marks."""
 
 
-def year_of(pupils: int) -> list[Column]:
-    """Return a year of columns with illness in spells, lateness and unexplained absence."""
+class Register(NamedTuple):
+    """A session's marks, in the order of the school's pupils."""
+
+    day: date
+    session: Session
+    codes: Codes
+
+
+def year_of(pupils: int) -> list[Register]:
+    """Return a year of registers with illness in spells, lateness and unexplained absence."""
     rng = np.random.default_rng(pupils)
     ill = np.zeros(pupils, np.bool_)
-    columns = []
+    registers = []
     for number in range(DAYS):
         ill = np.where(ill, rng.random(pupils) < 0.55, rng.random(pupils) < 0.02)
         away = rng.random(pupils) < 0.008
@@ -41,53 +53,57 @@ def year_of(pupils: int) -> list[Column]:
                 codes[late] = NUMBERS["L"]
             codes[away] = NUMBERS["O"]
             codes[ill] = NUMBERS["I"]
-            columns.append(_column(number, half, codes))
-    return columns
+            day = date(2025, 9, 1) + timedelta(number // 5 * 7 + number % 5)
+            registers.append(Register(day, half, codes))
+    return registers
 
 
-def _column(number: int, half: Session, codes: Codes) -> Column:
-    day = date(2025, 9, 1) + timedelta(number // 5 * 7 + number % 5)
-    return column_of(
-        codes,
-        ordinal=ordinal_of(day, half),
-        school_day=number,
-        school_week=number // 5,
-        academic_year=2025,
-        worker=np.zeros(len(codes), np.uint8),
-    )
+def _book_of(pupils: int, registers: Sequence[Register]) -> Book:
+    book = Book("100000", RULES)
+    for number in range(pupils):
+        book.enrol(str(number), Enrolment(cohort=2014 + number % 7))
+    for register in registers:
+        book.apply(register.day, register.session, book.upns, register.codes)
+    return book
 
 
-def _step(progress: Progress, columns: Sequence[Column]) -> Progress:
-    for column in columns:
-        progress = advance(RULES, progress, column)
-    return progress
-
-
-def _cost_ms(pupils: int, columns: Sequence[Column], before: Sequence[Column]) -> float:
-    start = _step(begin(RULES, pupils), before)
+def _refold_ms(pupils: int, registers: Sequence[Register]) -> float:
     times = []
-    for _ in range(15):
+    for _ in range(REPEATED):
+        book = _book_of(pupils, registers)
         began = time.process_time()
-        _step(start, columns)
-        times.append((time.process_time() - began) / len(columns))
+        book.fold()
+        times.append(time.process_time() - began)
     return float(np.median(times)) * 1000
+
+
+def _cost_us(pupils: int, registers: Sequence[Register], before: Sequence[Register]) -> float:
+    times = []
+    for _ in range(REPEATED):
+        book, spent = _book_of(pupils, before), 0.0
+        book.fold()
+        for day, session, codes in registers:
+            book.apply(day, session, book.upns, codes)
+            began = time.process_time()
+            book.fold()
+            spent += time.process_time() - began
+        times.append(spent / len(registers))
+    return float(np.median(times)) * 1e6
 
 
 def main() -> None:
     """Measure, and print the table."""
     table = Table(
-        "pupils", "first week, ms", "last week, ms", "a year refolded, ms", "ratio",
+        "pupils", "first week, µs", "last week, µs", "a year refolded, ms", "ratio",
         "England's morning, CPU s", title=f"All {len(RULES)} rules, one register",
     )  # fmt: skip
     for pupils in SIZES:
-        columns = year_of(pupils)
-        first = _cost_ms(pupils, columns[:WEEK], ())
-        last = _cost_ms(pupils, columns[-WEEK:], columns[:-WEEK])
-        began = time.process_time()
-        _step(begin(RULES, pupils), columns)
-        whole = (time.process_time() - began) * 1000
-        morning = last * REGISTERS_OF_ENGLAND / 1000
-        cells = (f"{first:.3f}", f"{last:.3f}", f"{whole:.0f}", f"{whole / last:.0f}")
+        registers = year_of(pupils)
+        first = _cost_us(pupils, registers[:WEEK], ())
+        last = _cost_us(pupils, registers[-WEEK:], registers[:-WEEK])
+        whole = _refold_ms(pupils, registers)
+        morning = last * REGISTERS_OF_ENGLAND / 1e6
+        cells = (f"{first:.0f}", f"{last:.0f}", f"{whole:.1f}", f"{1000 * whole / last:.0f}")
         table.add_row(str(pupils), *cells, f"{morning:.1f}")
     Console(width=110).print(table)
 

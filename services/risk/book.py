@@ -1,6 +1,6 @@
 """A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -140,7 +140,8 @@ class Book:
         for index in range(at, len(sessions.ordinals)):
             progress = advance(self.rules, progress, self._column(sessions, index))
             self._snapshots.append((int(sessions.ordinals[index]), progress))
-        self._thin()
+            if len(self._snapshots) >= RECENT_SNAPSHOTS + SPARSE_SNAPSHOTS:
+                self._thin()
         return progress
 
     def enrolled_codes(self, ordinal: int) -> Codes:
@@ -197,14 +198,13 @@ class Book:
             first, end = (ordinal_of(date(y, 8, 1), Session.am) for y in (year, year + 1))
             unplanned = unplanned[(unplanned < first) | (unplanned >= end)]
             planned.append(np.array(ordinals, np.int64))
-        all_of_them = np.unique(np.concatenate([*planned, unplanned]))
-        end = np.searchsorted(all_of_them, came.max(initial=0), side="right")
-        return all_of_them[:end]
+        every = np.sort(np.concatenate([*planned, unplanned]))
+        return every[(np.diff(every, prepend=-1) > 0) & (every <= came.max(initial=0))]
 
     def _resume(self, sessions: Sessions) -> tuple[int, Progress]:
         if self._snapshots:
             ordinal, progress = self._snapshots[-1]
-            return bisect_left(sessions.ordinals, ordinal) + 1, progress
+            return int(np.searchsorted(sessions.ordinals, ordinal)) + 1, progress
         return 0, begin(self.rules, len(self.upns))
 
     def _forget_from(self, ordinal: int) -> None:
@@ -213,8 +213,7 @@ class Book:
 
     def _thin(self) -> None:
         old = self._snapshots[:-RECENT_SNAPSHOTS]
-        kept = [s for n, s in enumerate(old) if n % 2 or len(old) < SPARSE_SNAPSHOTS]
-        self._snapshots = kept + self._snapshots[-RECENT_SNAPSHOTS:]
+        self._snapshots = old[1::2] + self._snapshots[-RECENT_SNAPSHOTS:]
 
     def _column(self, sessions: Sessions, index: int) -> Column:
         ordinal = int(sessions.ordinals[index])
