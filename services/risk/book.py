@@ -199,7 +199,7 @@ class Book:
             unplanned = unplanned[(unplanned < first) | (unplanned >= end)]
             planned.append(np.array(ordinals, np.int64))
         every = np.sort(np.concatenate([*planned, unplanned]))
-        return every[(np.diff(every, prepend=-1) > 0) & (every <= came.max(initial=0))]
+        return np.asarray(every[(np.diff(every, prepend=-1) > 0) & (every <= came.max(initial=0))])
 
     def _resume(self, sessions: Sessions) -> tuple[int, Progress]:
         if self._snapshots:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes, mask_of
-from services.risk.compiled import inlined, kernel, ones_in
+from services.risk.compiled import inlined, kernel
+from services.risk.known import known, used_to
 from services.risk.whole_school import WholeSchool
 
 Rows = NDArray[np.void]
@@ -34,12 +35,6 @@ ONE, BIT = np.float32(1), np.uint64(1)
 MASS_FROM = np.float32(2.5)
 """A day so unusual that being away together says nothing."""
 
-SETTLED_DAYS = 15
-"""Recent school days that do not count towards what a pupil is used to."""
-RECENT = np.uint64((1 << SETTLED_DAYS) - 1)
-PRIOR_ABSENT, PRIOR_DAYS = np.float32(0.35), 7
-"""What is believed of a pupil of whom nothing is known: 5 % of days, worth seven days."""
-
 USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
 SCHOOL_PRIOR = 3.2
@@ -48,9 +43,6 @@ YEAR_GROUPS = 32
 """Most year groups of a school; 0 is for pupils whose year group is not known."""
 GROUP_PRIOR = 3.0
 """Absences by which a year group's day is drawn to the school's."""
-ZERO, TWO = np.float32(0), np.float32(2)
-KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = np.float32(0.15), np.float32(0.11), np.float32(0.8)
-"""From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
 FADING = np.float32(0.97)
 HALF = np.float32(0.5)
 MEDICAL_DAYS, MEDICAL_OTHER_MAX = np.float32(5.5), np.float32(0.25)
@@ -265,26 +257,6 @@ def _faded(total: np.float32, am: bool, pm: bool) -> np.float32:
     return total * FADING + HALF * np.float32(am) + HALF * np.float32(pm)
 
 
-@inlined
-def _known(used_to: np.float32) -> np.float32:
-    more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, ZERO), TWO)
-    return more * KNOWN_WEIGHT + ONE
-
-
-@inlined
-def _used_to(history: np.uint64, absent_days: np.float32, days: int) -> np.float32:
-    """Share of days with absence: all but the latest weeks, or half of all, whichever is more.
-
-    Half of what is seen is taken for habit, so that who is often away from the first day on is
-    known for it before the first weeks are over.
-    """
-    recent = np.float32(ones_in(history & RECENT))
-    settled = np.float32(max(0, days - SETTLED_DAYS) + PRIOR_DAYS)
-    before = (absent_days - recent + PRIOR_ABSENT) / settled
-    ever = (absent_days * HALF + PRIOR_ABSENT) / np.float32(days + PRIOR_DAYS)
-    return max(before, ever)
-
-
 @kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY, int, bool, bool)
 def _remember(
     am: Codes, pm: Codes, habits: Rows, today: Rows, days: int, mass: bool, grave: bool
@@ -303,7 +275,7 @@ def _remember(
         pupil.hard_history = (pupil.hard_history << BIT) | np.uint64(hard)
         pupil.absent_days += np.float32(day.absent)
         day.shared = mass and day.absent and (grave or not day.hard)
-        day.known = _known(_used_to(pupil.history, pupil.absent_days, days))
+        day.known = known(used_to(pupil.history, pupil.absent_days, days))
         day.illness, day.recent = pupil.illness, pupil.hard_history
         day.medical = (
             pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness

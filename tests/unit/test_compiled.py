@@ -1,0 +1,54 @@
+"""Compiled kernels beside plain rules, and what makes a compiled file out of date."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from services.risk import compiled
+from services.risk.compiled import BesideTheSource
+from services.risk.fold import Column, Severity, Signals, signals
+from services.risk.rules.rates import PERSISTENT
+from tests.unit.books import Marks, fold
+
+HEIGHT = 2
+
+
+def raised(value: int) -> int:
+    return value + HEIGHT
+
+
+class Away(NamedTuple):
+    """A rule in plain NumPy."""
+
+    emerging: bool = False
+    rank: int = 0
+
+    def start(self, pupils: int) -> None:
+        pass
+
+    def step(self, state: None, column: Column) -> tuple[None, Signals]:
+        return None, signals(column.absent & column.possible, 0, Severity.notice)
+
+
+def test_a_rule_in_plain_numpy_works_beside_compiled_ones() -> None:
+    rules: list[Any] = [Away(), PERSISTENT]
+
+    seen = fold(rules, Marks(["I" * 20, "/" * 20]))[-1]
+
+    assert [pupil for found in seen.episodes for pupil, _ in found] == [0, 0]
+
+
+def test_a_changed_constant_makes_the_compiled_file_another(monkeypatch: Any) -> None:
+    before = BesideTheSource(raised, __file__).get_disambiguator()
+    same = BesideTheSource(raised, __file__).get_disambiguator()
+    monkeypatch.setitem(raised.__globals__, "HEIGHT", 3)
+
+    assert before == same != BesideTheSource(raised, __file__).get_disambiguator()
+
+
+def test_a_kernel_works_where_its_folder_cannot_be_written(monkeypatch: Any) -> None:
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "/proc/nowhere")
+
+    plus = compiled.kernel(np.int32)(lambda values: values.sum())
+
+    assert plus(np.array([1, 2], np.int32)) == 3
