@@ -1,7 +1,7 @@
 """A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ class Sessions(NamedTuple):
     school_weeks: NDArray[np.int32]
 
 
-@dataclass
+@dataclass(repr=False)  # it would hold every pupil's UPN and marks, and take a second to write
 class Book:
     """One school's marks, columns over its pupils in their order of arrival.
 
@@ -142,6 +142,16 @@ class Book:
             self._snapshots.append((int(sessions.ordinals[index]), progress))
         self._thin()
         return progress
+
+    def columns_until(self, latest: int) -> Iterator[Column]:
+        """Yield the sessions up to an ordinal, this included, as the rules see them."""
+        sessions = self.sessions()
+        for index in range(int(np.searchsorted(sessions.ordinals, latest, side="right"))):
+            yield self._column(sessions, index)
+
+    def year_group_of(self, position: int, academic_year: int) -> int | None:
+        """Return a pupil's National Curriculum year, 0 for Reception; None: not known."""
+        return self._enrolments.get(position, Enrolment()).year_group_in(academic_year)
 
     def enrolled_codes(self, ordinal: int) -> Codes:
         """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""

@@ -36,38 +36,37 @@ def discover(places: Iterable[Path] = ()) -> tuple[Rule[Any], ...]:
 
     Args:
         places: Python files, and folders of them, beside the modules of `services.risk.rules`. A
-            rule of theirs takes the place of a shipped one of the same kind.
+            rule of theirs takes the place of one of the same kind, shipped or of a place before.
 
     Raises:
-        RulesRefused: a file is not there, is no such module, or two offer the same kind.
+        RulesRefused: a file is not there, is no such module, or two of a place offer the same kind.
     """
     found = {
         rule.kind: rule
         for module in iter_modules(rules.__path__)
         for rule in getattr(import_module(f"{rules.__name__}.{module.name}"), "RULES", ())
     }
-    offered: dict[str, Path] = {}
-    for file in _files(places):
-        for rule in _rules_of(file):
-            if rule.kind in offered:
-                raise RulesRefused(
-                    f"{file}: the kind {rule.kind} is offered by {offered[rule.kind]} too; "
-                    "give one of them another kind, or take it away."
-                )
-            offered[rule.kind], found[rule.kind] = file, rule
+    for place in places:
+        found |= _rules_in(place)
     if len(found) > RULES_MAX:
         raise RulesRefused(f"{len(found)} rules are too many: at most {RULES_MAX} can run together")
     return tuple(sorted(found.values(), key=lambda rule: rule.kind))
 
 
-def _files(places: Iterable[Path]) -> list[Path]:
-    files: list[Path] = []
-    for place in places:
-        if not place.exists():
-            raise RulesRefused(f"{place}: there is no such file or folder of rules.")
-        inside = [file for file in sorted(place.glob("*.py")) if not file.name.startswith("_")]
-        files += inside if place.is_dir() else [place]
-    return files
+def _rules_in(place: Path) -> dict[str, Rule[Any]]:
+    if not place.exists():
+        raise RulesRefused(f"{place}: there is no such file or folder of rules.")
+    inside = sorted(file for file in place.glob("*.py") if not file.name.startswith("_"))
+    found: dict[str, Rule[Any]] = {}
+    for file in inside if place.is_dir() else [place]:
+        for rule in _rules_of(file):
+            if rule.kind in found:
+                raise RulesRefused(
+                    f"{file}: the kind {rule.kind} is offered twice in {place}; give one of the "
+                    "rules another kind, or take it away."
+                )
+            found[rule.kind] = rule
+    return found
 
 
 def _rules_of(file: Path) -> Sequence[Rule[Any]]:
