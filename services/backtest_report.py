@@ -19,11 +19,12 @@ WARNINGS = (
     "crossing", "current_warned", "new_warned", "current_days_before", "new_days_before",
 )  # fmt: skip
 HEADS = {
-    "renamed": "other kind", "current_burden": "now/1,000/week", "new_burden": "new/1,000/week",
+    "renamed": "other kind", "current_burden": "burden now", "new_burden": "burden new",
     "days_sooner": "days sooner", "crossing": "to 10 %", "current_warned": "warned now",
     "new_warned": "warned new", "current_days_before": "days before, now",
     "new_days_before": "days before, new", "current": "now",
 }  # fmt: skip
+SHOWN = tuple(name for name in BELLS if name != "both")
 SHOWN_MAX = 20
 """Most schools in the table for people; the files have all."""
 
@@ -58,7 +59,7 @@ def tables(outcome: Outcome, console: Console) -> None:
     of_kinds = [
         row._replace(name=row.name or "all") for row in rows if row.level in ("kind", "all")
     ]
-    console.print(_table("Bells, by kind", of_kinds, BELLS))
+    console.print(_table("Bells, by kind (burden: per 1,000 pupils a week)", of_kinds, SHOWN))
     schools = [row for row in rows if row.level == "school"]
     schools.sort(key=lambda row: -(row.figures["gained"] or 0) - (row.figures["lost"] or 0))
     groups = [row for row in rows if row.level == "year group"]
@@ -66,7 +67,7 @@ def tables(outcome: Outcome, console: Console) -> None:
         left_out = f" ({len(schools) - SHOWN_MAX} more are left out)" * (
             some is not groups and len(schools) > SHOWN_MAX
         )
-        console.print(_table(f"Bells, by {title}{left_out}", some, BELLS))
+        console.print(_table(f"Bells, by {title}{left_out}", some, SHOWN))
     crossing = [row for row in of_kinds if row.level == "all"] + groups
     console.print(_table("Pupils who came to 10 %, and were told of before", crossing, WARNINGS))
 

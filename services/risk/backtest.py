@@ -7,26 +7,21 @@ What rings by the clock (`register-missing`) is in no marks, and in neither.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of
+from services.risk.backtest_crossing import Crossings, PupilYear
 from services.risk.backtest_pairs import Rung, pairs_of
 from services.risk.backtest_tally import Tally
 from services.risk.book import Book
 from services.risk.fold import SCHOOL, Ints, Progress, Rule, advance, begin
-from services.risk.rules.rates import PERSISTENT
 
-CROSSING = replace(PERSISTENT, possible_min=40)
-"""A pupil comes to 10 % after four weeks of school or later, as in `services.risk.trial`."""
 THE_SCHOOL, NOT_KNOWN = "the school itself", "not known"
 
 RuleSet = Sequence[Rule[Any]]
-PupilYear = tuple[int, int]
-"""A pupil's position in the book, and the calendar year in which an academic year began."""
 
 
 class Window(NamedTuple):
@@ -69,17 +64,16 @@ def compare(book: Book, current: RuleSet, new: RuleSet, window: Window) -> dict[
         for pupil in np.flatnonzero(marked).tolist():
             tallies[group_of(book, pupil, year)].pupil_sessions += int(marked[pupil])
     for pair in pairs_of(*sides):
-        within = [one for one in pair if one and window.has(one.since)]
-        for one in within[:1]:
-            year = academic_year_of(day_of(one.since))
-            tallies[group_of(book, one.pupil, year)].note(pair, lambda r: window.has(r.since))
-    first = [_first_of_year(side) for side in sides]
-    for who, day in folded.crossed.items():
-        tally = tallies[group_of(book, *who)]
-        tally.crossing += 1
-        for warned, days in zip((tally.warned_current, tally.warned_new), first, strict=True):
-            if who in days and days[who] < day:
-                warned[day - days[who]] += 1
+        within = next((one for one in pair if one and window.has(one.since)), None)
+        if within is not None:
+            year = academic_year_of(day_of(within.since))
+            group = tallies[group_of(book, within.pupil, year)]
+            group.note(pair, lambda rung: window.has(rung.since))
+    warned = [_first_of_year(side) for side in sides]
+    for who, ordinal in folded.crossed.items():
+        if window.has(ordinal):
+            day = _day_number(book, ordinal)
+            tallies[group_of(book, *who)].note_crossing(day, *(days.get(who) for days in warned))
     return dict(tallies)
 
 
@@ -99,39 +93,37 @@ class _Folded(NamedTuple):
     marked: dict[int, Ints]
     """By academic year: each pupil's sessions with a mark in the window, shape (P,)."""
     crossed: dict[PupilYear, int]
-    """Number of the school day in the window on which 10 % was missed."""
+    """Ordinal of the session with which a pupil came to 10 %."""
 
 
 def _fold(book: Book, sets: Sequence[RuleSet], window: Window) -> _Folded:
     pupils = len(book.upns)
-    folded = _Folded([begin(rules, pupils) for rules in sets], {}, {})
-    so_far, above = CROSSING.start(pupils), set[PupilYear]()
+    crossings = Crossings(pupils)
+    folded = _Folded([begin(rules, pupils) for rules in sets], {}, crossings.found)
     for column in book.columns_until(ordinal_of(window.last, Session.pm)):
         folded.progress[:] = [
             advance(*one, column) for one in zip(sets, folded.progress, strict=True)
         ]
-        so_far, rung = CROSSING.step(so_far, column)
-        year = column.academic_year
-        came = {(pupil, year) for pupil in rung.pupils.tolist()} - above
-        above |= came
+        crossings.take(column)
         if window.has(column.ordinal):
-            folded.crossed.update(dict.fromkeys(came, column.school_day))
-            marked = folded.marked.setdefault(year, np.zeros(pupils, np.int32))
+            none = np.zeros(pupils, np.int32)
+            marked = folded.marked.setdefault(column.academic_year, none)
             marked += column.codes != 0
+    crossings.end()
     return folded
 
 
 def _rung(book: Book, rules: RuleSet, progress: Progress) -> list[Rung]:
-    sessions = book.sessions()
-
-    def day_number(ordinal: int) -> int:
-        return int(sessions.school_days[bisect_left(sessions.ordinals, ordinal)])
-
     return [
-        Rung(rule.kind, pupil, anchor, one.since, day_number(one.since), rule.emerging)
+        Rung(rule.kind, pupil, anchor, one.since, _day_number(book, one.since), rule.emerging)
         for rule, found in zip(rules, progress.episodes, strict=True)
         for (pupil, anchor), one in found.items()
     ]
+
+
+def _day_number(book: Book, ordinal: int) -> int:
+    sessions = book.sessions()
+    return int(sessions.school_days[bisect_left(sessions.ordinals, ordinal)])
 
 
 def _first_of_year(rung: Iterable[Rung]) -> dict[PupilYear, int]:

@@ -31,7 +31,7 @@ class Tally:
     """Bells that ring under both, by the current kind and how many school days sooner the new rules
     ring them; below 0 is later."""
     crossing: int = 0
-    """Pupils who came to 10 % of a year's sessions missed in the window."""
+    """Pupils who came to 10 % of a year's sessions missed: see `Crossings`."""
     warned_current: Counter[int] = field(default_factory=Counter)
     warned_new: Counter[int] = field(default_factory=Counter)
     """Of these, those of whom a compared bell had rung that year, by school days before."""
@@ -58,6 +58,13 @@ class Tally:
         if was and now:
             self.sooner[was.kind, was.day - now.day] += 1
             self.renamed[was.kind] += was.kind != now.kind
+
+    def note_crossing(self, day: int, current: int | None, new: int | None) -> None:
+        """Count a pupil who came to 10 %, and the day of their first bell under either set."""
+        self.crossing += 1
+        for warned, first in ((self.warned_current, current), (self.warned_new, new)):
+            if first is not None and first < day:
+                warned[day - first] += 1
 
     def figures(self, kind: str | None = None) -> Figures:
         """Return the bells' figures: of one kind, or of all together.
