@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,7 +127,8 @@ def _compared(asked: Asked, urns: Sequence[str]) -> Iterator[dict[str, Tally]]:
     if len(urns) == 1:  # a process would cost more than the school
         yield _of_school(asked, urns[0])
         return
-    with ProcessPoolExecutor() as pool:
+    # Spawned, not forked: a copy of a process with threads may wait for ever for their locks.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         yield from pool.map(partial(_of_school, asked), urns)
 
 
