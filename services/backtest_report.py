@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TextIO
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,12 +20,13 @@ WARNINGS = (
     "crossing", "current_warned", "new_warned", "current_days_before", "new_days_before",
 )  # fmt: skip
 HEADS = {
-    "renamed": "other kind", "current_burden": "burden now", "new_burden": "burden new",
-    "days_sooner": "days sooner", "crossing": "to 10 %", "current_warned": "warned now",
-    "new_warned": "warned new", "current_days_before": "days before, now",
-    "new_days_before": "days before, new", "current": "now",
+    "current": "now", "renamed": "other\nkind", "current_burden": "burden\nnow",
+    "new_burden": "burden\nnew", "days_sooner": "days\nsooner", "crossing": "to 10 %",
+    "current_warned": "warned\nnow", "new_warned": "warned\nnew",
+    "current_days_before": "days before,\nnow", "new_days_before": "days before,\nnew",
 }  # fmt: skip
 SHOWN = tuple(name for name in BELLS if name != "both")
+NAME_WIDTH_MIN = 12
 SHOWN_MAX = 20
 """Most schools in the table for people; the files have all."""
 
@@ -52,7 +54,7 @@ def rows_of(outcome: Outcome) -> Iterator[Row]:
 def tables(outcome: Outcome, console: Console) -> None:
     """Print what came of it; of many schools those with the most bells gained and lost."""
     rows = list(rows_of(outcome))
-    changes = Table("kind", "now", "new", title="The rules compared, by version")
+    changes = Table("kind", "now", "new", title="Compared, by version", box=box.SIMPLE)
     for kind, versions in versions_of(outcome).items():
         changes.add_row(kind, *versions)
     console.print(changes)
@@ -112,9 +114,11 @@ def _all_of(tally: Tally) -> dict[str, float | None]:
 
 
 def _table(title: str, rows: list[Row], names: tuple[str, ...]) -> Table:
-    table = Table("", title=title)
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    # On a narrow terminal the names are folded, and the figures stay whole.
+    table.add_column(min_width=NAME_WIDTH_MIN, overflow="fold")
     for name in names:
-        table.add_column(HEADS.get(name, name), justify="right")
+        table.add_column(HEADS.get(name, name), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(row.name or row.level, *(_cell(row.figures[name], name) for name in names))
     return table

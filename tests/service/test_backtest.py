@@ -22,18 +22,18 @@ from services.simulate import lines_of
 from services.up import create_app
 from tests.conftest import serving, until
 
-FIRST, LAST = date(2025, 9, 1), date(2025, 12, 31)
+FIRST, HALF_TERM, LAST = date(2025, 9, 1), date(2025, 10, 31), date(2025, 12, 31)
 NEW = '[sudden-change]\nfast_needed = 3.0\nversion = "2a"\n[persistent-absence]\npercent_min = 20\n'
 
 
-async def push(client: httpx.AsyncClient, school: School) -> None:
-    """Send a school's autumn term, and wait until risk has taken all of it."""
+async def push(client: httpx.AsyncClient, school: School, last_day: date = LAST) -> None:
+    """Send a school's registers of the autumn term, and wait until risk has taken all of it."""
     path = f"/ingest/v1/schools/{school.urn}"
     (await client.put(f"{path}/roll", json={"pupils": list(school.roll)})).raise_for_status()
     (await client.put(f"{path}/calendar/2025", json=school.calendar)).raise_for_status()
     sent = await client.post(
         "/ingest/v1/registers?mode=backfill",
-        content=b"".join(lines_of([school], FIRST, LAST)),
+        content=b"".join(lines_of([school], FIRST, last_day)),
         headers={"content-type": "application/x-ndjson"},
     )
     last = json.loads(sent.text.splitlines()[-1])["receipt"]
@@ -104,7 +104,7 @@ async def test_tables_show_the_kinds_the_year_groups_and_the_school(
 ) -> None:
     schools = simulate(3, 2025, 2).schools
     for school in schools:
-        await push(house, school)
+        await push(house, school, HALF_TERM)
 
     one = await backtest(tmp_path, "--urn", schools[0].urn, "--csv", "-")
     both = await backtest(tmp_path)
