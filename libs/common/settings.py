@@ -54,6 +54,12 @@ class ServiceSettings(BaseSettings):
     register_due_pm: time = Field(
         time(14, 45), description="When an afternoon's registers are due."
     )
+    rules: Path | None = Field(
+        None, description="A TOML file of rules' parameters. None: as they are shipped."
+    )
+    rules_dir: Path | None = Field(
+        None, description="A folder with further rules, a Python file each. It is run: trust it."
+    )
     log_level: str = Field("INFO", description="Least severe log line written.")
 
     @classmethod

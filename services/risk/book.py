@@ -1,7 +1,7 @@
 """A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import chain
@@ -40,7 +40,7 @@ URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_r
 """Footings on which a day's delay may matter: `Column.worker` is 2. Ours, not guidance's."""
 
 
-@dataclass
+@dataclass(repr=False)  # it would hold every pupil's UPN and marks, and take a second to write
 class Book:
     """One school's marks, columns over its pupils in their order of arrival.
 
@@ -143,6 +143,16 @@ class Book:
             if len(self._snapshots) >= RECENT_SNAPSHOTS + SPARSE_SNAPSHOTS:
                 self._thin()
         return progress
+
+    def columns_until(self, latest: int) -> Iterator[Column]:
+        """Yield the sessions up to an ordinal, this included, as the rules see them."""
+        sessions = self.sessions()
+        for index in range(int(np.searchsorted(sessions.ordinals, latest, side="right"))):
+            yield self._column(sessions, index)
+
+    def year_group_of(self, position: int, academic_year: int) -> int | None:
+        """Return a pupil's National Curriculum year, 0 for Reception; None: not known."""
+        return self._enrolments.get(position, Enrolment()).year_group_in(academic_year)
 
     def enrolled_codes(self, ordinal: int) -> Codes:
         """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""

@@ -25,7 +25,7 @@ from services.risk.book import Book
 from services.risk.enrolment import Enrolment, enrolment_of
 from services.risk.fold import SCHOOL, Episode, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
-from services.risk.words import with_grounds, with_school, words_of
+from services.risk.words import switched_off, with_grounds, with_school, words_of
 
 BOOKS_MAX = 1000
 """Books held in memory; the one least recently used goes first."""
@@ -148,6 +148,7 @@ class Evaluator:
         standing = {
             key: Standing(Severity[row["severity"]], row["status"], self._grounds(row))
             for key, row in shelf.bells.items()
+            if row["status"] == "ringing" or self._rule_of(key.kind) is not None
         }
         turns = diff(standing, _episodes(book, shelf.progress) | silences)
         events = [self._turn(shelf, turn, at, quiet=quiet) for turn in turns]
@@ -170,9 +171,10 @@ class Evaluator:
     def _row(self, shelf: Shelf, turn: Turn, at: datetime) -> dict[str, Any]:
         book, key = shelf.book, turn.key
         before = shelf.bells.get(key)
-        rule = next(rule for rule in self.rules if rule.kind == key.kind)
+        rule = self._rule_of(key.kind)
         finding = self._finding(book, rule, turn, before)
         rings_anew = before is None or turn.change == "raised"
+        rings_so = turn.change in {"raised", "escalated"}
         return {
             "id": id_of("bell", book.urn, *key),
             "urn": book.urn,
@@ -186,12 +188,15 @@ class Evaluator:
             "raised_at": at if rings_anew or not before else before["raised_at"],
             "explanation": finding.explanation,
             "evidence": finding.evidence,
-            "rule": {"name": rule.kind, "version": rule.version, "source": rule.source},
+            # It goes on telling the version that rang, also when another one clears it.
+            "rule": before["rule"] if before and not rings_so else _name_of(rule),
         }
 
     def _finding(
-        self, book: Book, rule: Rule[Any], turn: Turn, before: Mapping[str, Any] | None
+        self, book: Book, rule: Rule[Any] | None, turn: Turn, before: Mapping[str, Any] | None
     ) -> Finding:
+        if rule is None:
+            return switched_off(before or {})
         if turn.key.upn == THE_SCHOOL:
             finding = words_of(rule, book.school_record(), turn, before)
         else:
@@ -207,9 +212,19 @@ class Evaluator:
             return finding._replace(explanation=f"{finding.explanation} {rule.asks}")
         return finding
 
+    def _rule_of(self, kind: str) -> Rule[Any] | None:
+        """Return the rule that rings bells of a kind; None where it is switched off."""
+        return next((rule for rule in self.rules if rule.kind == kind), None)
+
     def _grounds(self, row: Mapping[str, Any]) -> int:
         named = row["evidence"].get("grounds", ())
         return sum(1 << n for n, rule in enumerate(self.rules) if rule.kind in named)
+
+
+def _name_of(rule: Rule[Any] | None) -> dict[str, str]:
+    if rule is None:  # no bell is rung by a rule that is not there
+        return {}
+    return {"name": rule.kind, "version": rule.version, "source": rule.source}
 
 
 def _key(row: dict[str, Any]) -> BellKey:

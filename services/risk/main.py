@@ -9,15 +9,19 @@ from libs.common.school_day import Session
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
-from services.risk.catalogue import RULES
 from services.risk.evaluate import Evaluator
+from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """Build the service. Nothing is opened until its lifespan starts."""
+    """Build the service. Nothing but its rules is read until its lifespan starts.
+
+    Raises:
+        RulesRefused: the settings name rules, or a file of their parameters, that cannot be used.
+    """
     app = build("risk", "Turns registers into bells, each with its reasons.", settings, _run)
-    app.state.evaluator = Evaluator(RULES)
+    app.state.evaluator = Evaluator(rules_in_force(settings))
     for part in (api, attendance_api, areas_api):
         app.include_router(part.router)
     return app

@@ -69,6 +69,11 @@ async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule[Any]]) -
     return book
 
 
+async def schools_with_books(db: AsyncConnection) -> list[str]:
+    """Return the URNs of the schools that have a book."""
+    return list(await db.scalars(select(StoredBook.urn).order_by(StoredBook.urn)))
+
+
 def pupil_row(urn: str, upn: str, position: int, enrolment: Enrolment) -> dict[str, Any]:
     """Return the row of `StoredPupil` of a pupil whose home authority is not known."""
     year, possible, missed = enrolment.brought or (None, None, None)

@@ -22,7 +22,7 @@ def words_of(
 ) -> Finding:
     """Return a bell's explanation and evidence as it turns."""
     if turn.status == "withdrawn" and before is not None:
-        return Finding(_withdrawn(record, before["evidence"]), dict(before["evidence"]))
+        return Finding(_withdrawn(rule, record, before), dict(before["evidence"]))
     if turn.since is not None and (rule.emerging or isinstance(record, SchoolRecord)):
         record = record.until(turn.since)  # what was seen when it rang
     finding = rule.explain(record, turn.key.anchor)
@@ -53,10 +53,24 @@ def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]
     return Finding(finding.explanation + also, {**finding.evidence, "grounds": grounds})
 
 
-def _withdrawn(record: PupilRecord | SchoolRecord, evidence: Mapping[str, Any]) -> str:
-    changed = _changed(record, evidence) if isinstance(record, PupilRecord) else []
+def switched_off(before: Mapping[str, Any]) -> Finding:
+    """Return what a bell says whose rule is no longer in use."""
+    text = "Withdrawn: the rule that rang this bell is switched off. The register did not change."
+    return Finding(text, dict(before.get("evidence", {})))
+
+
+def _withdrawn(
+    rule: Rule[Any], record: PupilRecord | SchoolRecord, before: Mapping[str, Any]
+) -> str:
+    changed = _changed(record, before["evidence"]) if isinstance(record, PupilRecord) else []
     told = "; ".join(changed[-TOLD_MAX:])
     reason = f" {told[0].upper()}{told[1:]}." if told else ""
+    rang = before["rule"]["version"]
+    if rule.version != rang and not changed:
+        return (
+            f"Withdrawn: it rang under version {rang} of its rule; under version {rule.version}, "
+            "now in use, the register does not support it."
+        )
     return f"Withdrawn: what the register now says no longer supports this bell.{reason}"
 
 

@@ -83,6 +83,7 @@ class LikelyPersistent:
     goes_on: float = 1.27
     spread: float = 3.96
 
+    limits = (("chance_min", 0.01, 0.99), ("fading", 0.5, 1), ("prior_rate", 0.0001, 0.5))
     kind = "likely-persistent"
     version = "2"
     emerging = True

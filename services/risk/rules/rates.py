@@ -73,6 +73,7 @@ class RateOfAbsence:
     severity: Severity
     possible_min: int = 20
 
+    limits = (("percent_min", 1, 100), ("percent_clear", 0, 100))
     version = "2"
     emerging = False
     rank = 0

@@ -94,6 +94,10 @@ class SuddenChange:
     goes_on_soft: float = 0.614
     first_weeks_more: float = 0.968
 
+    limits = (
+        ("goes_on", 0.01, 0.99), ("goes_on_hard", 0.01, 0.99), ("goes_on_soft", 0.01, 0.99),
+        ("least_hard", 0.0001, 0.5), ("least_soft", 0.0001, 0.5), ("first_weeks_more", 0, 10),
+    )  # fmt: skip
     kind = "sudden-change"
     version = "2"
     emerging = True

@@ -50,6 +50,7 @@ class GroupAbsence:
     pair_days_min: int = 4
     pair_shared_min: float = 0.617
 
+    limits = (("shared_min", 0.01, 1), ("pair_shared_min", 0.01, 1))
     kind = "group-absence"
     version = "2"
     emerging = True

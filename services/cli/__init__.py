@@ -1,0 +1,17 @@
+"""The `firstbell` command: parse, call, print. A file for each group of commands."""
+
+import typer
+
+from services.cli.backtest import backtest
+from services.cli.dead_letters import dead_app
+from services.cli.made_up import demo, evaluate, simulate
+from services.cli.published import published_app
+from services.cli.stack import migrate, serve, up
+from services.cli.tokens import token_app
+
+app = typer.Typer(no_args_is_help=True, help="Early warning for school attendance.")
+for command in (up, serve, migrate, demo, simulate, evaluate, backtest):
+    app.command()(command)
+app.add_typer(token_app, name="token")
+app.add_typer(dead_app, name="dead-letters")
+app.add_typer(published_app, name="published")
