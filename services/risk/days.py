@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes, mask_of
 from services.risk.compiled import inlined, kernel
-from services.risk.known import known, used_to
+from services.risk.known import known
 from services.risk.whole_school import WholeSchool
 
 Rows = NDArray[np.void]
@@ -31,26 +31,38 @@ Leave, holidays, suspension and study leave (C, G, E, S …) are neither: the sc
 LATE = mask_of("LU")
 IN_SCHOOL = (POSSIBLE & ~ABSENT) | mask_of("U")
 APPOINTMENT = NUMBERS["M"]
-ONE, BIT = np.float32(1), np.uint64(1)
-MASS_FROM = np.float32(2.5)
-"""A day so unusual that being away together says nothing."""
+SETTLED_DAYS = 20
+"""Recent school days that do not count yet towards what a pupil is used to: while something
+changes, it must not pass for habit."""
+HARD_PRIOR, HARD_PRIOR_DAYS, HARD_MIN = 0.26, 12.0, 0.008
+SOFT_PRIOR, SOFT_PRIOR_DAYS, SOFT_MIN = 1.07, 23.0, 0.009
+"""Absences in so many days that are believed of a pupil of whom nothing is known, and the least
+chance that is believed of anybody: hard absence (O), and soft."""
+CHANCE_MAX, BOTH_MAX = 0.6, 0.9
 
 USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
-SCHOOL_PRIOR = 3.2
-"""Absences that are added to both sides of a day's comparison: a small school says little."""
+USUAL_AT_FIRST = 0.005, 0.015
+"""Share of pupils for whom a hard, and a soft, absence begins on a usual day."""
+PRIORS = np.array([2.0, 3.0])
+"""Hard and soft absences that are added to both sides of a day's comparison: a small school, or a
+year group, says little."""
 YEAR_GROUPS = 32
 """Most year groups of a school; 0 is for pupils whose year group is not known."""
-GROUP_PRIOR = 3.0
-"""Absences by which a year group's day is drawn to the school's."""
 FADING = np.float32(0.97)
 HALF = np.float32(0.5)
 MEDICAL_DAYS, MEDICAL_OTHER_MAX = np.float32(5.5), np.float32(0.25)
 """A medical matter: this much illness, and at most this share of it of other absence."""
-UNUSUAL_MIN, UNUSUAL_MAX, UNUSUAL_POWER = 0.5, 15.0, 0.86
+UNUSUAL_MIN, UNUSUAL_MAX, UNUSUAL_POWER = 0.5, 20.0, 0.7
+"""Bounds of how many times the usual a day is taken for, and how much of it is believed."""
+SHARED_FROM, TOGETHER_MAX = 3.0, 2.5
+"""From so many times the usual on, an absence says nothing about the pupil; above this many, being
+away on the same day as others says nothing."""
 SHARE_MIN, SHARE_MAX = 0.4, 2.5
 """Bounds of what one day can show of a weekday's, or a year group's, usual share."""
 NO_GROUPS = np.zeros(0, np.uint8)
+BIT = np.uint64(1)
+SETTLED = np.uint64(SETTLED_DAYS)
 
 
 PUPIL_DAY = np.dtype(
@@ -74,18 +86,19 @@ PUPIL_DAY = np.dtype(
         ("late", np.bool_),
         # In school in the morning, late or not.
         ("came", np.bool_),
-        # The absence is one with the school's: so many are away that an illness says nothing about
-        # the pupil, or so many that no absence does.
+        # The absence is one with the school's or the year group's: so many are away with such a
+        # code that it says nothing about the pupil.
         ("shared", np.bool_),
         # So much of the pupil's recent absence is illness that it is a medical matter.
         ("medical", np.bool_),
-        # How many times as much absence began in the pupil's year group as usually does on this
-        # weekday, drawn to the school's.
-        ("unusual", np.float32),
+        # The chance that a hard, and that a soft, absence begins today: by the pupil's settled
+        # habit, drawn to what is believed of any pupil, and by the year group's day.
+        ("hard_chance", np.float64),
+        ("soft_chance", np.float64),
         # How much more than of others is needed to say that this pupil has changed: 1 for most. A
-        # child who has missed a seventh or more of the year's days, the last three weeks left out,
+        # child who has missed a seventh or more of the year's days, the last four weeks left out,
         # is known to the school: only a marked change is news.
-        ("known", np.float32),
+        ("known", np.float64),
         # Days of illness and appointments, fading by 3 % on each day that counts.
         ("illness", np.float32),
         # The pupil's last 64 days with hard absence or leaving, newest in bit 0.
@@ -109,10 +122,20 @@ HABITS = np.dtype(
         # Absent on the latest day that counted, for a part of it or all.
         ("away", np.bool_),
         ("away_all_day", np.bool_),
-        # The last 64 days with absence, and with hard absence or leaving, newest in bit 0.
-        ("history", np.uint64),
+        # The last 64 days, newest in bit 0: an absence began, hard or soft; one could have; absent;
+        # counted; hard absence or leaving.
+        ("began_hard", np.uint64),
+        ("began_soft", np.uint64),
+        ("was_free", np.uint64),
+        ("was_absent", np.uint64),
+        ("was_counted", np.uint64),
         ("hard_history", np.uint64),
-        ("absent_days", np.float32),
+        # The settled days before the latest `SETTLED_DAYS`, counted.
+        ("hard", np.float32),
+        ("soft", np.float32),
+        ("free", np.float32),
+        ("absent", np.float32),
+        ("counted", np.float32),
         # Days of soft and of hard absence, fading.
         ("illness", np.float32),
         ("unexplained", np.float32),
@@ -141,14 +164,14 @@ class Diary(NamedTuple):
     habits: Rows
     """Of `HABITS`, shape (P,)."""
     usual: Rows
-    """Of `USUAL`, shape (1,): the school's."""
+    """Of `USUAL`, shape (2,): the school's, for hard and for soft absence."""
     days: int
 
 
 def start_diary(pupils: int) -> Diary:
     """Return a diary before the first session."""
     blank = np.zeros(pupils, np.uint8)
-    usual = np.array([(0.02, np.ones(7), np.ones(YEAR_GROUPS))], USUAL)
+    usual = np.array([(u, np.ones(7), np.ones(YEAR_GROUPS)) for u in USUAL_AT_FIRST], USUAL)
     return Diary(-1, blank, blank, np.zeros(pupils, HABITS), usual, 0)
 
 
@@ -187,9 +210,9 @@ def _complete(
         return diary._replace(day=-1), None
     weekday = (diary.day - 1) % 7
     groups = NO_GROUPS if year_groups is None else year_groups
-    usual = _compare(today, diary.usual, groups, weekday)
-    days = diary.days + 1
-    habits = _remember(am, pm, diary.habits, today, days, school.mass, school.grave)
+    usual, times = _compare(today, diary.usual, groups, weekday)
+    _weigh(today, diary.habits, times, groups, diary.days, school.mass)
+    habits, days = _remember(am, pm, diary.habits, today), diary.days + 1
     return Diary(-1, am, pm, habits, usual, days), Day(weekday, today)
 
 
@@ -215,41 +238,70 @@ def _seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
 
 
 @inlined
-def _bounded(ratio: float) -> Any:
-    return min(max(ratio, UNUSUAL_MIN), UNUSUAL_MAX) ** UNUSUAL_POWER
-
-
-@inlined
 def _share(ratio: float) -> float:
     return min(max(ratio, SHARE_MIN), SHARE_MAX)
 
 
 @kernel(PUPIL_DAY, USUAL, np.uint8, int)
-def _compare(today: Rows, before: Rows, year_groups: Codes, weekday: int) -> Rows:
-    """Write into the day how unusual it is; return what is usual after it."""
-    began, could = np.zeros(YEAR_GROUPS, np.int64), np.zeros(YEAR_GROUPS, np.int64)
+def _compare(
+    today: Rows, before: Rows, year_groups: Codes, weekday: int
+) -> tuple[Rows, NDArray[np.float64]]:
+    """Return what is usual after the day, and how many times the usual it was.
+
+    For hard and for soft absence in each year group, shape (2, YEAR_GROUPS), drawn to the school's.
+    """
+    began, could = np.zeros((2, YEAR_GROUPS), np.int64), np.zeros(YEAR_GROUPS, np.int64)
     for p in range(len(today)):
         group = year_groups[p] if len(year_groups) else 0
-        began[group] += today[p].begins
         could[group] += today[p].free
-    after = before.copy()
-    usual, old = after[0], before[0]
-    expected = old.share * old.weekdays[weekday]
-    ratio = (began.sum() + SCHOOL_PRIOR) / (expected * could.sum() + SCHOOL_PRIOR)
-    unusual = np.full(YEAR_GROUPS, _bounded(ratio), np.float32)
-    if len(year_groups):
+        if today[p].begins and not today[p].left:
+            began[0 if today[p].hard else 1, group] += 1
+    after, times = before.copy(), np.empty((2, YEAR_GROUPS))
+    for kind in range(2):
+        usual, old, prior = after[kind], before[kind], PRIORS[kind]
+        expected = old.share * old.weekdays[weekday]
+        ratio = (began[kind].sum() + prior) / (expected * could.sum() + prior)
         for g in range(YEAR_GROUPS):
             in_group = expected * old.groups[g] * could[g]
-            unusual[g] = _bounded((began[g] + GROUP_PRIOR * ratio) / (in_group + GROUP_PRIOR))
-            share = _share((began[g] + 1) / (expected * ratio * could[g] + 1))
+            times[kind, g] = (began[kind, g] + prior * ratio) / (in_group + prior)
+            share = _share((began[kind, g] + 1) / (expected * ratio * could[g] + 1))
             usual.groups[g] += USUAL_WEIGHT * (share - old.groups[g])
+        rate = began[kind].sum() / max(1, could.sum())
+        usual.share += USUAL_WEIGHT * (min(rate, 3 * old.share) - old.share)
+        share = _share(rate / max(usual.share, 0.001))
+        usual.weekdays[weekday] += WEEKDAY_WEIGHT * (share - old.weekdays[weekday])
+    return after, times
+
+
+@inlined
+def believed(times: float) -> Any:
+    """Return how many times the usual a day is taken for; in thousandths, the same everywhere."""
+    power = min(max(times, UNUSUAL_MIN), UNUSUAL_MAX) ** UNUSUAL_POWER
+    return np.rint(power * 1000) / 1000
+
+
+@kernel(PUPIL_DAY, HABITS, (np.float64, 2), np.uint8, int, bool)
+def _weigh(
+    today: Rows,
+    habits: Rows,
+    times: NDArray[np.float64],
+    year_groups: Codes,
+    days: int,
+    mass: bool,
+) -> None:
+    """Write into the day what was to be expected of each pupil."""
     for p in range(len(today)):
-        today[p].unusual = unusual[year_groups[p] if len(year_groups) else 0]
-    rate = began.sum() / max(1, could.sum())
-    usual.share += USUAL_WEIGHT * (min(rate, 3 * old.share) - old.share)
-    share = _share(rate / max(usual.share, 0.001))
-    usual.weekdays[weekday] += WEEKDAY_WEIGHT * (share - old.weekdays[weekday])
-    return after
+        day, pupil = today[p], habits[p]
+        group = year_groups[p] if len(year_groups) else 0
+        hard = (pupil.hard + HARD_PRIOR) / (pupil.free + HARD_PRIOR_DAYS)
+        soft = (pupil.soft + SOFT_PRIOR) / (pupil.free + SOFT_PRIOR_DAYS)
+        day.hard_chance = min(max(hard, HARD_MIN) * believed(times[0, group]), CHANCE_MAX)
+        day.soft_chance = min(max(soft, SOFT_MIN) * believed(times[1, group]), CHANCE_MAX)
+        day.known = known(pupil.absent, pupil.counted, days)
+        like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
+        day.shared = day.absent and (like_others or (mass and not day.hard))
+        together = times[0, group] < TOGETHER_MAX
+        day.recent = np.uint64(together and day.hard and (day.begins or day.left))
 
 
 @inlined
@@ -257,25 +309,46 @@ def _faded(total: np.float32, am: bool, pm: bool) -> np.float32:
     return total * FADING + HALF * np.float32(am) + HALF * np.float32(pm)
 
 
-@kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY, int, bool, bool)
-def _remember(
-    am: Codes, pm: Codes, habits: Rows, today: Rows, days: int, mass: bool, grave: bool
-) -> Rows:
-    """Write into the day what depends on the pupil's history; return the history after it."""
+@inlined
+def settled(history: np.uint64) -> np.float32:
+    """Return 1 when the day that has just become old enough to be habit is in `history`, else 0."""
+    return np.float32((history >> SETTLED) & BIT)
+
+
+@inlined
+def shifted(history: np.uint64, happened: bool) -> np.uint64:
+    """Return a history with one more day."""
+    return (history << BIT) | np.uint64(happened)
+
+
+@inlined
+def _settle(pupil: Any, day: Any, counts: bool) -> None:
+    pupil.began_hard = shifted(pupil.began_hard, day.begins and day.hard and not day.left)
+    pupil.began_soft = shifted(pupil.began_soft, day.begins and not day.hard)
+    pupil.was_free = shifted(pupil.was_free, day.free)
+    pupil.was_absent = shifted(pupil.was_absent, day.absent)
+    pupil.was_counted = shifted(pupil.was_counted, counts)
+    pupil.hard += settled(pupil.began_hard)
+    pupil.soft += settled(pupil.began_soft)
+    pupil.free += settled(pupil.was_free)
+    pupil.absent += settled(pupil.was_absent)
+    pupil.counted += settled(pupil.was_counted)
+
+
+@kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY)
+def _remember(am: Codes, pm: Codes, habits: Rows, today: Rows) -> Rows:
+    """Write into the day what depends on the pupil's history with it; return that history."""
     after = habits.copy()
     for p in range(len(today)):
         day, pupil = today[p], after[p]
-        if day.free or day.goes_on:
+        counts = day.free or day.goes_on
+        if counts:
             pupil.away = day.absent
             pupil.away_all_day = day.absent and not (IN_SCHOOL[am[p]] or IN_SCHOOL[pm[p]])
             pupil.illness = _faded(pupil.illness, SOFT[am[p]], SOFT[pm[p]])
             pupil.unexplained = _faded(pupil.unexplained, HARD[am[p]], HARD[pm[p]])
-        hard = day.hard and (day.begins or day.left) and day.unusual < MASS_FROM
-        pupil.history = (pupil.history << BIT) | np.uint64(day.absent)
-        pupil.hard_history = (pupil.hard_history << BIT) | np.uint64(hard)
-        pupil.absent_days += np.float32(day.absent)
-        day.shared = mass and day.absent and (grave or not day.hard)
-        day.known = known(used_to(pupil.history, pupil.absent_days, days))
+        _settle(pupil, day, counts)
+        pupil.hard_history = (pupil.hard_history << BIT) | day.recent
         day.illness, day.recent = pupil.illness, pupil.hard_history
         day.medical = (
             pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness

@@ -1,36 +1,29 @@
 """Known to the school: of a child who is often away in any case, only a marked change is news."""
 
+from typing import Any
+
 import numpy as np
 
-from services.risk.compiled import inlined, ones_in
+from services.risk.compiled import inlined
 
-ONE, HALF = np.float32(1), np.float32(0.5)
-SETTLED_DAYS = 15
-"""Recent school days that do not count towards what a pupil is used to."""
-RECENT = np.uint64((1 << SETTLED_DAYS) - 1)
-PRIOR_ABSENT, PRIOR_DAYS = np.float32(0.35), 7
+PRIOR_ABSENT, PRIOR_DAYS = 0.35, 7
 """What is believed of a pupil of whom nothing is known: 5 % of days, worth seven days."""
-ZERO, TWO = np.float32(0), np.float32(2)
-KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT = np.float32(0.15), np.float32(0.11), np.float32(0.8)
+KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT, KNOWN_SPANS = 0.146, 0.088, 1.03, 2.5
 """From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
+EARLY_DAYS, EARLY_WEIGHT = 15, 1.06
+"""In the first school days of a book more is needed: nobody's habits are known yet."""
 
 
 @inlined
-def known(used_to: np.float32) -> np.float32:
-    """Return how much more than of others is needed to say that this pupil has changed."""
-    more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, ZERO), TWO)
-    return more * KNOWN_WEIGHT + ONE
+def known(absent: np.float32, counted: np.float32, days: int) -> Any:
+    """Return how much more than of others is needed to say that this pupil has changed.
 
-
-@inlined
-def used_to(history: np.uint64, absent_days: np.float32, days: int) -> np.float32:
-    """Share of days with absence: all but the latest weeks, or half of all, whichever is more.
-
-    Half of what is seen is taken for habit, so that who is often away from the first day on is
-    known for it before the first weeks are over.
+    Args:
+        absent: settled days with absence.
+        counted: settled days that counted.
+        days: school days in the book before this one.
     """
-    recent = np.float32(ones_in(history & RECENT))
-    settled = np.float32(max(0, days - SETTLED_DAYS) + PRIOR_DAYS)
-    before = (absent_days - recent + PRIOR_ABSENT) / settled
-    ever = (absent_days * HALF + PRIOR_ABSENT) / np.float32(days + PRIOR_DAYS)
-    return max(before, ever)
+    used_to = (absent + PRIOR_ABSENT) / (counted + PRIOR_DAYS)
+    more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, 0.0), KNOWN_SPANS)
+    early = max(0.0, 1 - days / EARLY_DAYS)
+    return (1 + KNOWN_WEIGHT * more) * (1 + EARLY_WEIGHT * early)

@@ -19,11 +19,11 @@ from services.risk.signals import Bools, Ints, Signals
 
 Severities = NDArray[np.uint8]
 NOBODY = -1
-QUIET_DAYS = 18
+QUIET_DAYS = 15
 """School days without absence or lateness after which a story ends, if there was none since."""
-SET_BACK_DAYS = 3
+SET_BACK_DAYS = 7
 """What each day of absence or lateness adds to them."""
-QUIET_DAYS_MAX = 28
+QUIET_DAYS_MAX = 60
 
 
 STORY = np.dtype(
@@ -76,13 +76,18 @@ def merge(
     for rule, rung in ranked:
         if len(rung.pupils):
             year = _first_of(academic_year)
-            changed |= _join(pupils, was_open, rung.pupils, rung.severities, rule, year)
+            changed |= _join(pupils, was_open, day.pupils, rung[0], rung[2], rule, year)
     return Stories(pupils), changed
 
 
 @cache
 def _first_of(academic_year: int) -> int:
     return date(academic_year, 8, 1).toordinal() * 2
+
+
+@inlined
+def _is_troubled(day: Any) -> Any:
+    return day.absent or day.late
 
 
 @kernel(STORY, PUPIL_DAY)
@@ -94,10 +99,10 @@ def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
         if story.leader == NOBODY:
             continue
         was_open[p] = True
-        troubled = today[p].absent or today[p].late
-        story.quiet = (
-            min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX) if troubled else (story.quiet - 1)
-        )
+        if _is_troubled(today[p]):
+            story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX)
+        else:
+            story.quiet -= 1
         if story.quiet <= 0:
             changed |= 1 << story.leader
             story.leader = NOBODY
@@ -109,15 +114,23 @@ def _bit_of(story: Any) -> int:
     return 0 if story.leader == NOBODY else 1 << story.leader
 
 
-@kernel(STORY, np.bool_, np.int32, np.uint8, int, int)
+@kernel(STORY, np.bool_, PUPIL_DAY, np.int32, np.uint8, int, int)
 def _join(
-    stories: Rows, was_open: Bools, pupils: Ints, severities: Severities, rule: int, year: int
+    stories: Rows,
+    was_open: Bools,
+    today: Rows,
+    pupils: Ints,
+    severities: Severities,
+    rule: int,
+    year: int,
 ) -> int:
     """Write into the stories that a rule rings for these pupils; return whose are changed."""
     changed, ground = 0, np.uint32(1) << np.uint32(rule)
     for n in range(len(pupils)):
         story = stories[pupils[n]]
         if not was_open[pupils[n]]:
+            if not _is_troubled(today[pupils[n]]):
+                continue  # what rings still is an old story's, now over
             was_open[pupils[n]] = True
             story.leader, story.quiet = rule, QUIET_DAYS
             # The n-th story of the year, whatever a later correction does to the day it began.

@@ -66,7 +66,8 @@ class Score:
 
         `precision, all` counts repeats and known children against the rules; `soon` is within 5
         days of evident; `@10`, `@20` and `ever` are recall within so many days of the onset;
-        `warned` are those who crossed 10 % after a bell; `wave ratio` is how many more false bells
+        `warned` are those who crossed 10 % after their episode's bell, and `lead` is the median
+        of how long after it, of all who crossed and were found; `wave ratio` is how many more false bells
         there are in a wave than outside; `medical known` and `medical rung` are long illnesses
         recognised as such, and rung as a concern.
         """
@@ -79,7 +80,7 @@ class Score:
             "@10": self.within_10 / max(1, self.episodes),
             "@20": self.within_20 / max(1, self.episodes),
             "ever": self.ever / max(1, self.episodes),
-            "warned": len(self.leads) / max(1, self.crossing),
+            "warned": sum(lead > 0 for lead in self.leads) / max(1, self.crossing),
             "lead, days": float(median(self.leads)) if self.leads else 0.0,
             "wave ratio": self._wave_ratio(),
             "medical known": self.recognised / max(1, self.medical),
@@ -119,9 +120,7 @@ def judge(case: Case, rung: Sequence[Rung]) -> Score:
     for spell in case.spells:
         by_pupil.setdefault(spell.pupil, []).append(spell)
     found: dict[Spell, int] = {}
-    first: dict[int, int] = {}
     for day, pupil, kind in sorted(one for one in rung if one.kind != MEDICAL):
-        first.setdefault(pupil, day)
         at = _spell_at(by_pupil.get(pupil, ()), day)
         verdict = _verdict(at, found, known=bool(case.known[pupil]))
         if verdict == "true" and at is not None:
@@ -130,7 +129,7 @@ def judge(case: Case, rung: Sequence[Rung]) -> Score:
     for spell in case.spells:
         _note(score, spell, found.get(spell))
     _note_groups(score, case, found)
-    _note_warned(score, case, by_pupil, first)
+    _note_warned(score, case, found)
     _note_medical(score, case, rung)
     return score
 
@@ -189,16 +188,14 @@ def _note_medical(score: Score, case: Case, rung: Sequence[Rung]) -> None:
         score.medical_as_concern += bool(kinds - {MEDICAL})
 
 
-def _note_warned(
-    score: Score, case: Case, by_pupil: dict[int, list[Spell]], first: dict[int, int]
-) -> None:
+def _note_warned(score: Score, case: Case, found: Mapping[Spell, int]) -> None:
     missed = np.cumsum(ABSENT[case.codes], axis=0)[1::2]
     possible = np.cumsum(POSSIBLE[case.codes], axis=0)[1::2]
     above = (missed * 10 >= possible) & (possible >= 40)
-    for pupil, spells in by_pupil.items():
-        days = np.flatnonzero(above[:, pupil])
-        if case.known[pupil] or not len(days) or days[0] < spells[0].first:
+    for spell in case.spells:
+        days = np.flatnonzero(above[:, spell.pupil])
+        if case.known[spell.pupil] or not len(days) or days[0] < spell.first:
             continue
         score.crossing += 1
-        if first.get(pupil, len(above)) < days[0]:
-            score.leads.append(int(days[0]) - first[pupil])
+        if spell in found:
+            score.leads.append(int(days[0]) - found[spell])

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from libs.common.codes import ABSENT
-from services.risk.compiled import kernel
+from services.risk.compiled import inlined, kernel
 from services.risk.days import AFTERNOON, IN_SCHOOL, PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
@@ -20,31 +19,28 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import (
-    Rows,
-    above,
-    added,
-    as_record,
-    between,
-    likelier,
-    own_rate,
-    record_of,
-)
 from services.risk.rules.evidence import in_words, recent_marks, sessions
+from services.risk.rules.odds import (
+    HABIT,
+    Rows,
+    as_record,
+    bar,
+    gone_on,
+    habit,
+    likelier,
+    record_of,
+    remember,
+)
 
 SCHOOL_PRIOR = 2.0
+USUAL_AT_FIRST, USUAL_MAX = 0.004, 0.02
 USUAL_WEIGHT = 0.03
+SHARED_FROM = 3.0
+"""From so many times the usual afternoon on, leaving says nothing about the pupil."""
+CHANCE_MAX = 0.6
 
 
-LEAVING = np.dtype(
-    [
-        ("left", np.float32),
-        ("could", np.float32),
-        ("evidence", np.int32),
-        ("rings", np.bool_),
-    ],
-    align=True,
-)
+LEAVING = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
 
 
 class Leaving(NamedTuple):
@@ -60,25 +56,31 @@ class Leaving(NamedTuple):
 class LeavesAfterRegistration:
     """Pupils marked present in the morning and absent, without an appointment, in the afternoon.
 
+    Args:
+        prior_events: afternoons left in `prior_days`, believed of a pupil of whom little is known.
+        chance: how likely a pupil with such a habit leaves, at the least.
+        again: by what a second afternoon running multiplies the odds: an illness begins so too.
+        needed: natural logarithm of the odds that ring.
+
     Source:
-        Cumulative sum as for sudden change; Working together to improve school attendance (DfE,
-        August 2024): registers are taken twice a day so that leaving is seen.
+        Odds as for sudden change; Working together to improve school attendance (DfE, August 2024):
+        registers are taken twice a day so that leaving is seen.
     """
 
-    prior_events: float = 0.0891
-    prior_days: float = 51.2
-    rise: float = 0.132
-    needed: float = 7.6
-    goes_on: float = 2.5
+    prior_events: float = 0.363
+    prior_days: float = 70.0
+    chance: float = 0.6
+    again: float = 2.24
+    needed: float = 6.5
 
     kind = "leaves-after-registration"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 1
     title = "In school in the morning, gone in the afternoon"
     source = (
-        "Cumulative sum against the pupil's own habit (Page, Biometrika 41, 1954); Working "
-        "together to improve school attendance (DfE, August 2024)"
+        "Odds of a change against the pupil's own habit (Shiryaev 1963; Roberts, Technometrics 8, "
+        "1966); Working together to improve school attendance (DfE, August 2024)"
     )
     asks = (
         "The school finds out where the pupil is in the afternoons, and with whom. It does not "
@@ -87,12 +89,12 @@ class LeavesAfterRegistration:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Prior, rise looked for, and the evidence needed (natural logarithms)."""
+        """Prior, the habit looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
     def start(self, pupils: int) -> Leaving:
-        """Return no history and no evidence."""
-        return Leaving(np.zeros(pupils, LEAVING), 0.005, NOTHING)
+        """Return no history and no odds."""
+        return Leaving(np.zeros(pupils, LEAVING), USUAL_AT_FIRST, NOTHING)
 
     def step(self, state: Leaving, column: Column) -> tuple[Leaving, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
@@ -105,8 +107,7 @@ class LeavesAfterRegistration:
 
     @cached_property
     def _figures(self) -> Rows:
-        # Two afternoons running are one event more often than two: an illness, not a habit.
-        return as_record({**asdict(self), "again": round(1000 * log(self.goes_on))})
+        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the afternoons."""
@@ -128,32 +129,36 @@ class LeavesAfterRegistration:
         return Finding(text, {"afternoons_left": now, "sessions": sessions(record, since)})
 
 
-FIGURES = record_of((*LeavesAfterRegistration().parameters, "again"))
+FIGURES = record_of(LeavesAfterRegistration().parameters)
+
+
+@inlined
+def _likelier(day: Any, own: float, times: float, rule: Any) -> Any:
+    if day.left and times >= SHARED_FROM:
+        return 1.0
+    if day.left and day.goes_on:
+        return rule.again
+    return likelier(day.left, own, max(own, rule.chance))
 
 
 @kernel(LEAVING, PUPIL_DAY, FIGURES, float)
 def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
     after, rule, changed = before.copy(), figures[0], False
-    count, most = len(today), int(1300 * rule.needed)
-    gone = 0
-    for p in range(count):
+    gone, could = 0, 0
+    for p in range(len(today)):
         gone += today[p].left
-    rate = gone / count
-    ratio = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
-    unusual = np.float32(min(max(ratio, 0.6), 15.0))
-    for p in range(count):
+        could += today[p].could_leave
+    times = (gone + SCHOOL_PRIOR) / (usual * could + SCHOOL_PRIOR)
+    for p in range(len(today)):
         day, pupil = today[p], after[p]
-        if day.left and day.goes_on:
-            pupil.evidence = between(pupil.evidence + int(rule.again), most)
-        elif day.could_leave and not (day.left and day.shared):
-            own = own_rate(pupil.left, pupil.could, rule.prior_events, rule.prior_days, unusual)
-            changed_to = min(own * np.float32(1.5) + np.float32(rule.rise), np.float32(0.9))
-            pupil.evidence = added(pupil.evidence, likelier(day.left, own, changed_to), most)
-        pupil.rings = above(pupil.evidence, day.known, rule.needed)
-        pupil.left += np.float32(day.left)
-        pupil.could += np.float32(day.could_leave)
+        if day.could_leave:
+            own = habit(pupil, rule.prior_events, rule.prior_days, times, CHANCE_MAX)
+            pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day, own, times, rule))
+            pupil.rings = pupil.odds >= bar(rule.needed, day.known)
+        remember(pupil, day.left, day.could_leave)
         changed |= pupil.rings != before[p].rings
-    return after, usual + USUAL_WEIGHT * (min(rate, 0.02) - usual), changed
+    rate = min(gone / max(1, could), USUAL_MAX)
+    return after, usual + USUAL_WEIGHT * (rate - usual), changed
 
 
 RULES = (LeavesAfterRegistration(),)

@@ -18,8 +18,8 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.odds import Rows
 from services.risk.rules.rates import year_anchor
 
 MEDICAL = mask_of("IM")

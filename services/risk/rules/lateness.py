@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.risk.compiled import kernel
+from services.risk.compiled import inlined, kernel
 from services.risk.days import IN_SCHOOL, LATE, PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
@@ -18,30 +18,28 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import (
-    Rows,
-    above,
-    added,
-    as_record,
-    likelier,
-    own_rate,
-    record_of,
-)
 from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.odds import (
+    HABIT,
+    Rows,
+    as_record,
+    bar,
+    gone_on,
+    habit,
+    likelier,
+    record_of,
+    remember,
+)
 
 SCHOOL_PRIOR = 2.0
+USUAL_AT_FIRST, USUAL_MAX = 0.02, 0.06
 USUAL_WEIGHT = 0.03
+SHARED_FROM = 3.0
+"""From so many times the usual morning on, lateness says nothing about the pupil."""
+CHANCE_MAX, CHANGED_MAX = 0.7, 0.93
 
 
-ARRIVALS = np.dtype(
-    [
-        ("late", np.float32),
-        ("came", np.float32),
-        ("evidence", np.int32),
-        ("rings", np.bool_),
-    ],
-    align=True,
-)
+ARRIVALS = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
 
 
 class Arrivals(NamedTuple):
@@ -59,24 +57,32 @@ class Lateness:
 
     A morning when a bus is late makes many late, and says little about each.
 
+    Args:
+        prior_events: late mornings in `prior_days`, believed of a pupil of whom little is known:
+            many, for some are late from the first day on.
+        times: how many times as likely as before a pupil is late after a change, and
+        rise: by how much more.
+        needed: natural logarithm of the odds that ring.
+
     Source:
-        Cumulative sum as for sudden change; Working together to improve school attendance (DfE,
-        August 2024), chapter 8, codes L and U.
+        Odds as for sudden change; Working together to improve school attendance (DfE, August 2024),
+        chapter 8, codes L and U.
     """
 
-    prior_events: float = 0.17
-    prior_days: float = 3
-    rise: float = 0.17
-    needed: float = 7.8
+    prior_events: float = 4.86
+    prior_days: float = 7.5
+    times: float = 1.8
+    rise: float = 0.18
+    needed: float = 5.8
 
     kind = "lateness"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 3
     title = "Late much more often than this pupil used to be"
     source = (
-        "Cumulative sum against the pupil's own habit (Page, Biometrika 41, 1954); Working "
-        "together to improve school attendance (DfE, August 2024), codes L and U"
+        "Odds of a change against the pupil's own habit (Shiryaev 1963; Roberts, Technometrics 8, "
+        "1966); Working together to improve school attendance (DfE, August 2024), codes L and U"
     )
     asks = (
         "Somebody asks what makes mornings hard: transport, caring for others, sleep, worry. It "
@@ -85,12 +91,12 @@ class Lateness:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Prior, rise looked for, and the evidence needed (natural logarithms)."""
+        """Prior, rise looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
     def start(self, pupils: int) -> Arrivals:
-        """Return no history and no evidence."""
-        return Arrivals(np.zeros(pupils, ARRIVALS), 0.015, NOTHING)
+        """Return no history and no odds."""
+        return Arrivals(np.zeros(pupils, ARRIVALS), USUAL_AT_FIRST, NOTHING)
 
     def step(self, state: Arrivals, column: Column) -> tuple[Arrivals, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
@@ -123,27 +129,31 @@ class Lateness:
 FIGURES = record_of(Lateness().parameters)
 
 
+@inlined
+def _likelier(late: bool, own: float, times: float, rule: Any) -> Any:
+    if late and times >= SHARED_FROM:
+        return 1.0
+    return likelier(late, own, min(own * rule.times + rule.rise, CHANGED_MAX))
+
+
 @kernel(ARRIVALS, PUPIL_DAY, FIGURES, float)
 def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
     after, rule, changed = before.copy(), figures[0], False
-    count, most = len(today), int(1300 * rule.needed)
-    late = 0
-    for p in range(count):
+    late, came = 0, 0
+    for p in range(len(today)):
         late += today[p].late
-    rate = late / count
-    ratio = (rate * count + SCHOOL_PRIOR) / (usual * count + SCHOOL_PRIOR)
-    unusual = np.float32(min(max(ratio, 0.6), 15.0))
-    for p in range(count):
+        came += today[p].came
+    times = (late + SCHOOL_PRIOR) / (usual * came + SCHOOL_PRIOR)
+    for p in range(len(today)):
         day, pupil = today[p], after[p]
         if day.came:
-            own = own_rate(pupil.late, pupil.came, rule.prior_events, rule.prior_days, unusual)
-            changed_to = min(own * np.float32(1.4) + np.float32(rule.rise), np.float32(0.95))
-            pupil.evidence = added(pupil.evidence, likelier(day.late, own, changed_to), most)
-        pupil.rings = above(pupil.evidence, day.known, rule.needed)
-        pupil.late += np.float32(day.late)
-        pupil.came += np.float32(day.came)
+            own = habit(pupil, rule.prior_events, rule.prior_days, times, CHANCE_MAX)
+            pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day.late, own, times, rule))
+            pupil.rings = pupil.odds >= bar(rule.needed, day.known)
+        remember(pupil, day.late, day.came)
         changed |= pupil.rings != before[p].rings
-    return after, usual + USUAL_WEIGHT * (min(rate, 0.1) - usual), changed
+    rate = min(late / max(1, came), USUAL_MAX)
+    return after, usual + USUAL_WEIGHT * (rate - usual), changed
 
 
 RULES = (Lateness(),)

@@ -23,10 +23,11 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import ONE, Rows, as_record, record_of
 from services.risk.rules.evidence import figures, recent_marks, sessions
+from services.risk.rules.odds import Rows, as_record, record_of
 from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
 
+ONE = np.float32(1)
 SESSIONS_A_YEAR = 380
 PERSISTENT = 0.1
 LIMIT, NOTHING_LEFT = np.float32(PERSISTENT), np.float32(0)

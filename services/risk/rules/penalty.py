@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from libs.common.codes import UNAUTHORISED, Codes
 from services.risk.compiled import kernel
 from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
-from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
+from services.risk.rules.odds import Rows
 
 Counts = NDArray[np.uint8]
 THRESHOLD = np.dtype(

@@ -21,8 +21,8 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import figures, sessions
+from services.risk.rules.odds import Rows
 
 ILLNESS = NUMBERS["I"]
 

@@ -20,13 +20,12 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Rows, as_record, record_of
 from services.risk.rules.evidence import figures, recent_marks, sessions
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
+from services.risk.rules.sudden_change import likelier_begun
 
 SUSPENDED = NUMBERS["E"]
 LONG_AGO = 10_000
-PRIOR = np.float32(0.4), np.float32(15)
-"""What is believed of a pupil of whom nothing is known: absences that begin, and days."""
 
 
 RETURN = np.dtype(
@@ -35,11 +34,7 @@ RETURN = np.dtype(
         ("run", np.int32),
         # School days since the pupil came back; `LONG_AGO` when nothing is watched.
         ("days_back", np.int32),
-        # Absences that have begun since.
-        ("again", np.int32),
-        # Absences that began when nothing was watched, and days on which one could have.
-        ("began", np.float32),
-        ("free", np.float32),
+        ("odds", np.float64),
         ("rings", np.bool_),
     ],
     align=True,
@@ -60,7 +55,16 @@ class Return(NamedTuple):
 class Relapse:
     """Pupils away again and again within weeks of a suspension or of a long absence.
 
-    More often, too, than was their habit: some are suspended who are often away in any case.
+    More often, too, than was their habit: some are suspended who are often away in any case. What
+    makes it a rule beside sudden change: so soon after a return, a change is likelier to begin.
+
+    Args:
+        long_days: school days of absence that make it long.
+        watched_days: school days after the return on which a change may begin.
+        often: how often one begins on each of them, beside 1 for other pupils and days.
+        rise_hard: by how much likelier hard absence begins each day after it,
+        rise_soft: and soft.
+        needed: natural logarithm of the odds that ring.
 
     Source:
         Suspension and permanent exclusion guidance (DfE, 2024): a strategy for reintegration, and
@@ -70,11 +74,13 @@ class Relapse:
 
     long_days: int = 10
     watched_days: int = 25
-    again_min: int = 3
-    rise_min: float = 4.71
+    often: float = 3.0
+    rise_hard: float = 0.25
+    rise_soft: float = 0.07
+    needed: float = 6.5
 
     kind = "relapse"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 3
     title = "Away again after coming back"
@@ -89,7 +95,7 @@ class Relapse:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Days of a long absence, days watched after it, and new absences that ring."""
+        """Days of a long absence, days watched after it, rises looked for, and the odds needed."""
         return asdict(self)
 
     def start(self, pupils: int) -> Return:
@@ -117,8 +123,7 @@ class Relapse:
         chosen = ABSENT[record.codes] & recent_marks(record, self.watched_days)
         text = (
             f"Came back from a suspension or a long absence within the last {self.watched_days} "
-            f"school days, and has since been absent {self.again_min} times or more: "
-            f"{int(chosen.sum())} sessions. Four weeks of steady attendance clear this."
+            f"school days, and has been absent again: {int(chosen.sum())} sessions. Four weeks of steady attendance clear this."
         )
         return Finding(
             text, {**figures(missed=int(chosen.sum())), "sessions": sessions(record, chosen)}
@@ -129,12 +134,10 @@ FIGURES = record_of(Relapse().parameters)
 
 
 @inlined
-def _rings(pupil: Any, rule: Any) -> Any:
-    if pupil.again < rule.again_min:
-        return False
-    habit = (pupil.began + PRIOR[0]) / (pupil.free + PRIOR[1])
-    usual = habit * np.float32(min(pupil.days_back, rule.watched_days))
-    return pupil.again >= np.float32(rule.rise_min) * usual
+def _likelier(day: Any, rule: Any) -> Any:
+    if day.free and not (day.left or (day.begins and day.shared)):
+        return likelier_begun(day, rule.rise_hard, rule.rise_soft)
+    return 1.0
 
 
 @kernel(RETURN, np.bool_, PUPIL_DAY, FIGURES)
@@ -146,14 +149,11 @@ def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[R
         in_school = day.came and not day.absent
         back = in_school and (suspended[p] or pupil.run >= rule.long_days)
         pupil.days_back = 0 if back else min(pupil.days_back + 1, LONG_AGO)
-        watched = pupil.days_back <= rule.watched_days
-        begins = day.begins and not day.medical and not day.shared
-        pupil.again = pupil.again + begins if watched and not back else 0
         pupil.run = 0 if in_school else pupil.run + day.absent
         suspended[p] &= not in_school
-        pupil.rings = _rings(pupil, rule)
-        pupil.began += np.float32(day.begins and not watched)
-        pupil.free += np.float32(day.free and not watched)
+        often = rule.often if pupil.days_back <= rule.watched_days else 0.0
+        pupil.odds = gone_on(pupil.odds, often, _likelier(day, rule))
+        pupil.rings = pupil.odds >= bar(rule.needed, day.known) and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
 

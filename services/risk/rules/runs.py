@@ -9,8 +9,8 @@ import numpy as np
 from libs.common.codes import POSSIBLE, UNAUTHORISED, Codes, mask_of
 from services.risk.compiled import kernel
 from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
-from services.risk.rules.cusum import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
+from services.risk.rules.odds import Rows
 
 SESSIONS_A_DAY = 2
 LEAVE = mask_of(("C", "C1", "H"))

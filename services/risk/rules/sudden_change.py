@@ -18,38 +18,18 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import (
-    ONE,
-    Rows,
-    added,
-    as_record,
-    between,
-    own_rate,
-    record_of,
-    thousandths,
-)
 from services.risk.rules.evidence import change_in_words
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
 
-FIRST_WEEKS = 15
-"""School days in which the bar is higher: a new class has no habits yet."""
-
-
-MORE = np.float32(1.3)
-MOST, MOST_OF_BOTH = np.float32(0.6), np.float32(0.9)
-"""After a change an absence is a little likelier in any case, and never surer than this."""
+CHANCE_MAX, BOTH_MAX = 0.7, 0.93
+"""After a change an absence is never surer than this."""
+RISES = 4
 
 
 CHANGE = np.dtype(
     [
-        # Absences without a reason that began so far.
-        ("hard", np.float32),
-        # Illnesses, appointments and unexplained absences that began so far.
-        ("soft", np.float32),
-        # Days on which one could have begun.
-        ("free", np.float32),
-        # Evidence for a slight, lasting rise and for a steep one, in thousandths.
-        ("slow", np.int32),
-        ("fast", np.int32),
+        # For each size of rise.
+        ("odds", np.float64, RISES),
         ("rings", np.bool_),
     ],
     align=True,
@@ -61,7 +41,6 @@ class Change(NamedTuple):
 
     pupils: Rows
     """Of `CHANGE`, shape (P,)."""
-    days: int
     rung: Signals
 
 
@@ -69,43 +48,53 @@ class Change(NamedTuple):
 class SuddenChange:
     """Pupils for whom absences begin more often than their habit and the school's day account for.
 
-    Two cumulative sums, for a slight and for a steep rise. An absence that goes on adds little: an
-    illness comes in spells. What begins is told apart by its code: an absence without a reason says
-    more than an illness. A day on which absence begins in the whole school says less.
+    The odds of four changes are added up: a slight, a middling and a steep rise, and one of absence
+    without a reason alone. An absence that goes on adds little: an illness comes in spells. A day
+    on which such absence begins in the whole school, or the year group, says less.
+
+    Args:
+        slight_hard: by how much likelier hard absence (O) begins each day after a slight rise.
+        slight_soft: the same of illness, appointments and what nobody has explained.
+        slight_often: how often such a change begins, beside others; the same for the other three.
+        again_hard: how much likelier hard absence goes on after a change than as usual.
+        again_soft: the same of soft absence.
+        ended: how much likelier an absence ends after a change.
+        needed: natural logarithm of the odds that ring.
 
     Source:
-        Page, Biometrika 41 (1954). That change and spells say more than the year's percentage: FFT
-        Education Datalab 2023. Figures: chosen on simulated years, see docs/detection.md.
+        Shiryaev 1963, Roberts 1966 (`services.risk.rules.odds`). That change and spells say more
+        than the year's percentage: FFT Education Datalab 2023. Figures: chosen on simulated years,
+        see docs/detection.md.
     """
 
-    prior_hard: float = 0.0772
-    prior_soft: float = 0.631
-    prior_days: float = 30
-    least_hard: float = 0.00594
-    least_soft: float = 0.0119
-    slow_hard: float = 0.0495
-    slow_soft: float = 0.0279
-    slow_needed: float = 10.4
-    fast_hard: float = 0.234
-    fast_soft: float = 0.0344
-    fast_needed: float = 5.3
-    goes_on: float = 0.538
-    goes_on_hard: float = 0.316
-    goes_on_soft: float = 0.614
-    first_weeks_more: float = 0.968
+    slight_hard: float = 0.114
+    slight_soft: float = 0.007
+    slight_often: float = 0.553
+    middling_hard: float = 0.223
+    middling_soft: float = 0.055
+    middling_often: float = 0.407
+    steep_hard: float = 0.391
+    steep_soft: float = 0.082
+    steep_often: float = 0.788
+    unexplained_hard: float = 0.12
+    unexplained_often: float = 1.1
+    again_hard: float = 1.14
+    again_soft: float = 0.82
+    ended: float = 0.64
+    needed: float = 6.5
 
     limits = (
         ("goes_on", 0.01, 0.99), ("goes_on_hard", 0.01, 0.99), ("goes_on_soft", 0.01, 0.99),
         ("least_hard", 0.0001, 0.5), ("least_soft", 0.0001, 0.5), ("first_weeks_more", 0, 10),
     )  # fmt: skip
     kind = "sudden-change"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 5
     title = "Away much more than this pupil used to be"
     source = (
-        "Cumulative sum against the pupil's own habit (Page, Biometrika 41, 1954); Keeping "
-        "children safe in education: repeated absence is a warning sign"
+        "Odds of a change against the pupil's own habit (Shiryaev 1963; Roberts, Technometrics 8, "
+        "1966); Keeping children safe in education: repeated absence is a warning sign"
     )
     asks = (
         "Somebody who knows the pupil asks what has changed, early and kindly. It compares the "
@@ -114,22 +103,21 @@ class SuddenChange:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Priors, rises looked for, and the evidence needed (natural logarithms)."""
+        """Rises looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
     def start(self, pupils: int) -> Change:
-        """Return no history and no evidence."""
-        return Change(np.zeros(pupils, CHANGE), 0, NOTHING)
+        """Return no odds."""
+        return Change(np.zeros(pupils, CHANGE), NOTHING)
 
     def step(self, state: Change, column: Column) -> tuple[Change, Signals]:
         """Weigh a complete day; ring from the bar upwards."""
         day = column.day
         if day is None:
             return state, state.rung
-        early = max(0.0, 1 - state.days / FIRST_WEEKS) * self.first_weeks_more
-        pupils, changed = _step(state.pupils, day.pupils, self._figures, 1000 * (1 + early))
+        pupils, changed = _step(state.pupils, day.pupils, self._figures)
         rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
-        return Change(pupils, state.days + 1, rung), rung
+        return Change(pupils, rung), rung
 
     @cached_property
     def _figures(self) -> Rows:
@@ -144,61 +132,51 @@ FIGURES = record_of(SuddenChange().parameters)
 
 
 @inlined
-def _going_on(rule: Any) -> Any:
-    """Return what an absence adds that goes on, hard or soft, and one that has ended."""
+def _rises(rule: Any) -> Any:
+    """Return each change's rise of hard and of soft absence, and how often it begins."""
     return (
-        thousandths(np.float32(rule.goes_on / rule.goes_on_hard)),
-        thousandths(np.float32(rule.goes_on / rule.goes_on_soft)),
-        thousandths(np.float32((1 - rule.goes_on) / 0.5)),
+        (rule.slight_hard, rule.slight_soft, rule.slight_often),
+        (rule.middling_hard, rule.middling_soft, rule.middling_often),
+        (rule.steep_hard, rule.steep_soft, rule.steep_often),
+        (rule.unexplained_hard, 0.0, rule.unexplained_often),
     )
 
 
 @inlined
-def _own(pupil: Any, day: Any, rule: Any) -> Any:
-    """Return the pupil's chances that a hard and a soft absence begins."""
-    hard = own_rate(pupil.hard, pupil.free, rule.prior_hard, rule.prior_days, day.unusual)
-    soft = own_rate(pupil.soft, pupil.free, rule.prior_soft, rule.prior_days, day.unusual)
-    return max(hard, np.float32(rule.least_hard)), max(soft, np.float32(rule.least_soft))
+def likelier_begun(day: Any, more_hard: float, more_soft: float) -> Any:
+    """Return how much likelier it is after a rise by these that absence began, or did not."""
+    hard = min(day.hard_chance + more_hard, CHANCE_MAX)
+    soft = min(day.soft_chance + more_soft, CHANCE_MAX)
+    if day.begins:
+        return hard / day.hard_chance if day.hard else soft / day.soft_chance
+    usual = 1 - min(day.hard_chance + day.soft_chance, BOTH_MAX)
+    return (1 - min(hard + soft, BOTH_MAX)) / usual
 
 
 @inlined
-def _likelier(begins: bool, is_hard: bool, own: Any, more_hard: float, more_soft: float) -> Any:
-    """Return how much likelier the day is after a rise by these."""
-    hard = min(own[0] * MORE + np.float32(more_hard), MOST)
-    soft = min(own[1] * MORE + np.float32(more_soft), MOST)
-    if begins:
-        return hard / own[0] if is_hard else soft / own[1]
-    return (ONE - min(hard + soft, MOST_OF_BOTH)) / (ONE - min(own[0] + own[1], MOST_OF_BOTH))
+def _likelier(day: Any, rise: Any, again: Any) -> Any:
+    if day.left or (day.begins and day.shared):  # that is another rule's, or the school's
+        return 1.0
+    if day.free:
+        return likelier_begun(day, rise[0], rise[1])
+    if day.goes_on and rise[1] > 0:
+        return (again[0] if day.hard else again[1]) if day.absent else again[2]
+    return 1.0
 
 
-@kernel(CHANGE, PUPIL_DAY, FIGURES, float)
-def _step(before: Rows, today: Rows, figures: Rows, bar: float) -> tuple[Rows, bool]:
-    """Weigh a day; `bar` is how many thousandths stand for one of what is needed."""
+@kernel(CHANGE, PUPIL_DAY, FIGURES)
+def _step(before: Rows, today: Rows, figures: Rows) -> tuple[Rows, bool]:
     after, rule, changed = before.copy(), figures[0], False
-    slow, fast = np.float32(rule.slow_needed), np.float32(rule.fast_needed)
-    slow_most, fast_most = int(slow * np.float32(1300)), int(fast * np.float32(1300))
-    again_hard, again_soft, ended = _going_on(rule)
+    rises, again = _rises(rule), (rule.again_hard, rule.again_soft, rule.ended)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
-        hard = day.hard and not day.left  # that is another rule's
-        if day.goes_on:
-            gain = (again_hard if hard else again_soft) if day.absent else ended
-            pupil.slow = between(pupil.slow + gain, slow_most)
-            pupil.fast = between(pupil.fast + gain, fast_most)
-        elif day.free and not day.shared:
-            own = _own(pupil, day, rule)
-            to_slow = _likelier(day.begins, hard, own, rule.slow_hard, rule.slow_soft)
-            to_fast = _likelier(day.begins, hard, own, rule.fast_hard, rule.fast_soft)
-            pupil.slow = added(pupil.slow, to_slow, slow_most)
-            pupil.fast = added(pupil.fast, to_fast, fast_most)
-        reached = (
-            pupil.slow >= slow * np.float32(bar) * day.known
-            or pupil.fast >= fast * np.float32(bar) * day.known
-        )
-        pupil.rings = reached and not day.medical
-        pupil.hard += np.float32(day.begins and hard)
-        pupil.soft += np.float32(day.begins and not hard)
-        pupil.free += np.float32(day.free)
+        total = 0.0
+        if day.free or day.goes_on:
+            for n in range(RISES):
+                ratio = _likelier(day, rises[n], again)
+                pupil.odds[n] = gone_on(pupil.odds[n], rises[n][2], ratio)
+                total += pupil.odds[n]
+            pupil.rings = total >= bar(rule.needed, day.known) and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
 

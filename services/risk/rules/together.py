@@ -20,8 +20,8 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import Rows, as_record, record_of
 from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.odds import Rows, as_record, record_of
 
 TODAY = np.uint64(1)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from libs.common.codes import ABSENT, POSSIBLE
-from services.risk.compiled import kernel
+from services.risk.compiled import inlined, kernel
 from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
@@ -19,31 +19,18 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.rules.cusum import (
-    Rows,
-    above,
-    added,
-    as_record,
-    between,
-    likelier,
-    own_rate,
-    record_of,
-    thousandths,
-)
 from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
 WEEK = np.dtype(
     [
-        # Days on which an absence began, and on which one could have.
-        ("began", np.float32),
-        ("free", np.float32),
-        # For each weekday, in thousandths.
-        ("evidence", np.int32, 5),
-        # What the latest day added for an absence that began on it.
-        ("latest", np.int32),
+        # For each weekday.
+        ("odds", np.float64, 5),
+        # What the latest day multiplied them by, if an absence began on it; else 1.
+        ("latest", np.float64),
         ("rings", np.bool_),
     ],
     align=True,
@@ -64,28 +51,33 @@ class Week(NamedTuple):
 class WeekdayPattern:
     """Pupils whose absences begin, and end, on the same weekday again and again.
 
-    An absence that goes on into the next day is an illness more likely than a habit: most of what
-    it added is taken back.
+    An absence that goes on into the next day is an illness more likely than a habit: what it added
+    is taken back.
+
+    Args:
+        chance: that a pupil with such a habit is away on the day.
+        hard: share of it that is hard absence (O).
+        often: how often such a habit begins, beside other changes; one for each weekday.
+        needed: natural logarithm of the odds that ring.
 
     Source:
-        Cumulative sum as for sudden change, one for each weekday. That absence has a weekly shape:
-        FFT Education Datalab 2022.
+        Odds as for sudden change, for each weekday. That absence has a weekly shape: FFT Education
+        Datalab 2022.
     """
 
-    prior_events: float = 0.48
-    prior_days: float = 11.2
-    rise: float = 0.689
-    taken_back: float = 0.715
-    needed: float = 8.28
+    chance: float = 0.7
+    hard: float = 0.9
+    often: float = 0.406
+    needed: float = 6.5
 
     kind = "weekday-pattern"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 2
     title = "Away on the same weekday again and again"
     source = (
-        "Cumulative sum for each weekday against the pupil's own habit (Page, Biometrika 41, "
-        "1954); FFT Education Datalab, absence by day of the week (2022)"
+        "Odds of a habit on each weekday against the pupil's own (Shiryaev 1963; Roberts, "
+        "Technometrics 8, 1966); FFT Education Datalab, absence by day of the week (2022)"
     )
     asks = (
         "Somebody asks what is different about that day: a lesson, a journey, a visit, work, "
@@ -94,12 +86,14 @@ class WeekdayPattern:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Prior, rise looked for, and the evidence needed (natural logarithms)."""
+        """The habit looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
     def start(self, pupils: int) -> Week:
-        """Return no history and no evidence."""
-        return Week(np.zeros(pupils, WEEK), 0, NOTHING)
+        """Return no odds."""
+        none = np.zeros(pupils, WEEK)
+        none["latest"] = 1
+        return Week(none, 0, NOTHING)
 
     def step(self, state: Week, column: Column) -> tuple[Week, Signals]:
         """Weigh a complete day for its weekday; ring from the bar upwards."""
@@ -137,28 +131,34 @@ class WeekdayPattern:
 FIGURES = record_of(WeekdayPattern().parameters)
 
 
+@inlined
+def _likelier(day: Any, rule: Any) -> Any:
+    if day.begins:
+        if day.hard:
+            return max(rule.chance * rule.hard, day.hard_chance) / day.hard_chance
+        return max(rule.chance * (1 - rule.hard), day.soft_chance) / day.soft_chance
+    return (1 - rule.chance) / (1 - min(day.hard_chance + day.soft_chance, rule.chance))
+
+
 @kernel(WEEK, PUPIL_DAY, FIGURES, int, int)
 def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -> tuple[Rows, bool]:
     """Weigh a day; `latest` is the weekday of the one before it."""
     after, rule, changed = before.copy(), figures[0], False
-    most = int(1300 * rule.needed)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
-        if day.absent:
-            back = int(pupil.latest * rule.taken_back)
-            pupil.evidence[latest] = between(pupil.evidence[latest] - back, most)
-        pupil.latest = 0
+        if not (day.free or day.goes_on):
+            continue
+        if day.absent and day.goes_on:
+            pupil.odds[latest] /= pupil.latest
+        pupil.latest = 1.0
         # A day in the middle of an absence says nothing either way.
-        if (day.begins and not day.shared) or (day.free and not day.absent):
-            own = own_rate(pupil.began, pupil.free, rule.prior_events, rule.prior_days, day.unusual)
-            habit = min(own * np.float32(1.2) + np.float32(rule.rise), np.float32(0.9))
-            ratio = likelier(day.begins, own, habit)
+        if day.free and not (day.begins and day.shared):
+            ratio = _likelier(day, rule)
+            pupil.odds[weekday] = gone_on(pupil.odds[weekday], rule.often, ratio)
             if day.begins:
-                pupil.latest = thousandths(ratio)
-            pupil.evidence[weekday] = added(pupil.evidence[weekday], ratio, most)
-        pupil.rings = above(pupil.evidence.max(), day.known, rule.needed) and not day.medical
-        pupil.began += np.float32(day.begins)
-        pupil.free += np.float32(day.free)
+                pupil.latest = ratio
+        rings = pupil.odds.sum() >= bar(rule.needed, day.known)
+        pupil.rings = rings and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
 
