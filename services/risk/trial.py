@@ -67,9 +67,9 @@ class Score:
         `precision, all` counts repeats and known children against the rules; `soon` is within 5
         days of evident; `@10`, `@20` and `ever` are recall within so many days of the onset;
         `warned` are those who crossed 10 % after their episode's bell, and `lead` is the median
-        of how long after it, of all who crossed and were found; `wave ratio` is how many more false bells
-        there are in a wave than outside; `medical known` and `medical rung` are long illnesses
-        recognised as such, and rung as a concern.
+        of how long after it, of all who crossed and were found; `wave ratio` is how many more
+        false bells there are in a wave than outside; `medical known` and `medical rung` are long
+        illnesses recognised as such, and rung as a concern.
         """
         bells = self.true + self.false + self.known + self.repeats
         return {

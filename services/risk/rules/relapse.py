@@ -123,7 +123,8 @@ class Relapse:
         chosen = ABSENT[record.codes] & recent_marks(record, self.watched_days)
         text = (
             f"Came back from a suspension or a long absence within the last {self.watched_days} "
-            f"school days, and has been absent again: {int(chosen.sum())} sessions. Four weeks of steady attendance clear this."
+            f"school days, and has been absent again: {int(chosen.sum())} sessions. Weeks of steady "
+            "attendance clear this."
         )
         return Finding(
             text, {**figures(missed=int(chosen.sum())), "sessions": sessions(record, chosen)}
