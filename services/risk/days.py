@@ -44,9 +44,13 @@ USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
 USUAL_AT_FIRST = 0.005, 0.015
 """Share of pupils for whom a hard, and a soft, absence begins on a usual day."""
-PRIORS = np.array([2.0, 3.0])
-"""Hard and soft absences that are added to both sides of a day's comparison: a small school, or a
-year group, says little."""
+DRAWN_POWER, DRAWN_MIN = 0.7, 0.5
+"""How far what is believed of a pupil of whom little is known follows what is usual in the school,
+and the least part of it that is left."""
+PRIORS, GROUP_PRIORS = np.array([2.0, 3.0]), np.array([4.0, 3.0])
+"""Hard and soft absences that are added to both sides of a day's comparison: a small school says
+little; and by which a year group's day is drawn to the school's. A few friends are no year group's
+day."""
 YEAR_GROUPS = 32
 """Most year groups of a school; 0 is for pupils whose year group is not known."""
 FADING = np.float32(0.97)
@@ -210,8 +214,9 @@ def _complete(
         return diary._replace(day=-1), None
     weekday = (diary.day - 1) % 7
     groups = NO_GROUPS if year_groups is None else year_groups
-    usual, times = _compare(today, diary.usual, groups, weekday)
-    _weigh(today, diary.habits, times, groups, diary.days, school.mass)
+    usual, times, in_school = _compare(today, diary.usual, groups, weekday)
+    together = in_school[0] < TOGETHER_MAX
+    _weigh(today, diary.habits, diary.usual, times, groups, diary.days, school.mass, together)
     habits, days = _remember(am, pm, diary.habits, today), diary.days + 1
     return Diary(-1, am, pm, habits, usual, days), Day(weekday, today)
 
@@ -245,10 +250,11 @@ def _share(ratio: float) -> float:
 @kernel(PUPIL_DAY, USUAL, np.uint8, int)
 def _compare(
     today: Rows, before: Rows, year_groups: Codes, weekday: int
-) -> tuple[Rows, NDArray[np.float64]]:
+) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
     """Return what is usual after the day, and how many times the usual it was.
 
-    For hard and for soft absence in each year group, shape (2, YEAR_GROUPS), drawn to the school's.
+    For hard and for soft absence in each year group, shape (2, YEAR_GROUPS), drawn to the school's;
+    and in the school, shape (2,).
     """
     began, could = np.zeros((2, YEAR_GROUPS), np.int64), np.zeros(YEAR_GROUPS, np.int64)
     for p in range(len(today)):
@@ -256,21 +262,22 @@ def _compare(
         could[group] += today[p].free
         if today[p].begins and not today[p].left:
             began[0 if today[p].hard else 1, group] += 1
-    after, times = before.copy(), np.empty((2, YEAR_GROUPS))
+    after, times, in_school = before.copy(), np.empty((2, YEAR_GROUPS)), np.empty(2)
     for kind in range(2):
         usual, old, prior = after[kind], before[kind], PRIORS[kind]
         expected = old.share * old.weekdays[weekday]
         ratio = (began[kind].sum() + prior) / (expected * could.sum() + prior)
-        for g in range(YEAR_GROUPS):
-            in_group = expected * old.groups[g] * could[g]
-            times[kind, g] = (began[kind, g] + prior * ratio) / (in_group + prior)
+        in_school[kind], times[kind] = ratio, ratio
+        for g in range(YEAR_GROUPS if len(year_groups) else 0):
+            drawn_to, in_group = GROUP_PRIORS[kind], expected * old.groups[g] * could[g]
+            times[kind, g] = (began[kind, g] + drawn_to * ratio) / (in_group + drawn_to)
             share = _share((began[kind, g] + 1) / (expected * ratio * could[g] + 1))
             usual.groups[g] += USUAL_WEIGHT * (share - old.groups[g])
         rate = began[kind].sum() / max(1, could.sum())
         usual.share += USUAL_WEIGHT * (min(rate, 3 * old.share) - old.share)
         share = _share(rate / max(usual.share, 0.001))
         usual.weekdays[weekday] += WEEKDAY_WEIGHT * (share - old.weekdays[weekday])
-    return after, times
+    return after, times, in_school
 
 
 @inlined
@@ -280,27 +287,39 @@ def believed(times: float) -> Any:
     return np.rint(power * 1000) / 1000
 
 
-@kernel(PUPIL_DAY, HABITS, (np.float64, 2), np.uint8, int, bool)
+@inlined
+def drawn(share: float, at_first: float, power: float) -> Any:
+    """Return by what a prior is multiplied in a school with this usual share; in thousandths."""
+    return np.rint(max(share / at_first, DRAWN_MIN) ** power * 1000) / 1000
+
+
+@kernel(PUPIL_DAY, HABITS, USUAL, (np.float64, 2), np.uint8, int, bool, bool)
 def _weigh(
     today: Rows,
     habits: Rows,
+    usual: Rows,
     times: NDArray[np.float64],
     year_groups: Codes,
     days: int,
     mass: bool,
+    together: bool,
 ) -> None:
     """Write into the day what was to be expected of each pupil."""
+    to_school = (
+        drawn(usual[0].share, USUAL_AT_FIRST[0], DRAWN_POWER),
+        drawn(usual[1].share, USUAL_AT_FIRST[1], DRAWN_POWER),
+    )
     for p in range(len(today)):
         day, pupil = today[p], habits[p]
         group = year_groups[p] if len(year_groups) else 0
-        hard = (pupil.hard + HARD_PRIOR) / (pupil.free + HARD_PRIOR_DAYS)
-        soft = (pupil.soft + SOFT_PRIOR) / (pupil.free + SOFT_PRIOR_DAYS)
-        day.hard_chance = min(max(hard, HARD_MIN) * believed(times[0, group]), CHANCE_MAX)
-        day.soft_chance = min(max(soft, SOFT_MIN) * believed(times[1, group]), CHANCE_MAX)
+        hard = (pupil.hard + HARD_PRIOR * to_school[0]) / (pupil.free + HARD_PRIOR_DAYS)
+        soft = (pupil.soft + SOFT_PRIOR * to_school[1]) / (pupil.free + SOFT_PRIOR_DAYS)
+        hard, soft = max(hard, HARD_MIN * to_school[0]), max(soft, SOFT_MIN * to_school[1])
+        day.hard_chance = min(hard * believed(times[0, group]), CHANCE_MAX)
+        day.soft_chance = min(soft * believed(times[1, group]), CHANCE_MAX)
         day.known = known(pupil.absent, pupil.counted, days)
         like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
         day.shared = day.absent and (like_others or (mass and not day.hard))
-        together = times[0, group] < TOGETHER_MAX
         day.recent = np.uint64(together and day.hard and (day.begins or day.left))
 
 

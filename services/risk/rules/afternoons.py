@@ -134,7 +134,7 @@ FIGURES = record_of(LeavesAfterRegistration().parameters)
 
 @inlined
 def _likelier(day: Any, own: float, times: float, rule: Any) -> Any:
-    if day.left and times >= SHARED_FROM:
+    if day.left and (day.shared or times >= SHARED_FROM):
         return 1.0
     if day.left and day.goes_on:
         return rule.again

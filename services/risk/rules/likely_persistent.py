@@ -75,8 +75,8 @@ class LikelyPersistent:
         absence foretells the year's: FFT Education Datalab 2025. Figures are ours.
     """
 
-    chance_min: float = 0.764
-    rise_min: float = 2.77
+    chance_min: float = 0.8
+    rise_min: float = 4.0
     possible_min: int = 38
     fading: float = 0.978
     prior_rate: float = 0.0342
@@ -86,7 +86,7 @@ class LikelyPersistent:
 
     limits = (("chance_min", 0.01, 0.99), ("fading", 0.5, 1), ("prior_rate", 0.0001, 0.5))
     kind = "likely-persistent"
-    version = "2"
+    version = "3"
     emerging = True
     rank = 6
     title = "Likely to be persistently absent by the end of the year"
