@@ -32,7 +32,7 @@ from services.up import embedded
 YEAR = 2025
 WINDOW = Window(date(YEAR, 9, 1), date(YEAR + 1, 7, 31))
 CHANGES = {
-    "an emerging rule": "[sudden-change]\nfast_needed = 6.0\n",
+    "an emerging rule": "[sudden-change]\nneeded = 7.5\n",
     "an exact rule": "[ten-days-unauthorised]\ndays_min = 8\n",
 }
 

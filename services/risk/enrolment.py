@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from libs.common.events import RollPupil
 from libs.common.school_day import academic_year_of
-from services.risk.days import YEAR_GROUPS
 from services.risk.fold import BroughtSessions, Ints
+from services.risk.usual import YEAR_GROUPS
 
 
 class Enrolment(NamedTuple):

@@ -8,9 +8,9 @@ from services.risk.compiled import inlined
 
 PRIOR_ABSENT, PRIOR_DAYS = 0.35, 7
 """What is believed of a pupil of whom nothing is known: 5 % of days, worth seven days."""
-KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT, KNOWN_SPANS = 0.146, 0.088, 1.03, 2.5
+KNOWN_FROM, KNOWN_SPAN, KNOWN_WEIGHT, KNOWN_SPANS = 0.115, 0.11, 0.62, 2.5
 """From this share of days with absence more is needed, by `KNOWN_WEIGHT` for each span above it."""
-EARLY_DAYS, EARLY_WEIGHT = 15, 1.06
+EARLY_DAYS, EARLY_WEIGHT = 15, 0.95
 """In the first school days of a book more is needed: nobody's habits are known yet."""
 
 
@@ -23,7 +23,7 @@ def known(absent: np.float32, counted: np.float32, days: int) -> Any:
         counted: settled days that counted.
         days: school days in the book before this one.
     """
-    used_to = (absent + PRIOR_ABSENT) / (counted + PRIOR_DAYS)
+    used_to: Any = (absent + PRIOR_ABSENT) / (counted + PRIOR_DAYS)
     more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, 0.0), KNOWN_SPANS)
     early = max(0.0, 1 - days / EARLY_DAYS)
     return (1 + KNOWN_WEIGHT * more) * (1 + EARLY_WEIGHT * early)

@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.risk.compiled import inlined, kernel
-from services.risk.days import PUPIL_DAY, Day, Rows
+from services.risk.days import Day
+from services.risk.pupil_days import PUPIL_DAY, Rows
 from services.risk.signals import Bools, Ints, Signals
 
 Severities = NDArray[np.uint8]
 NOBODY = -1
 QUIET_DAYS = 15
 """School days without absence or lateness after which a story ends, if there was none since."""
-SET_BACK_DAYS = 7
+SET_BACK_DAYS = 5
 """What each day of absence or lateness adds to them."""
-QUIET_DAYS_MAX = 60
+QUIET_DAYS_MAX = 30
 
 
 STORY = np.dtype(

@@ -23,7 +23,7 @@ from services.up import create_app
 from tests.conftest import serving, until
 
 FIRST, HALF_TERM, LAST = date(2025, 9, 1), date(2025, 10, 31), date(2025, 12, 31)
-NEW = '[sudden-change]\nfast_needed = 3.0\nversion = "2a"\n[persistent-absence]\npercent_min = 20\n'
+NEW = '[sudden-change]\nneeded = 5.0\nversion = "2a"\n[persistent-absence]\npercent_min = 20\n'
 
 
 async def push(client: httpx.AsyncClient, school: School, last_day: date = LAST) -> None:

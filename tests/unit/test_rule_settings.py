@@ -19,14 +19,14 @@ def versions(text: str, file: Path) -> dict[str, str]:
 
 
 def test_a_parameter_is_set_and_the_others_stay_as_they_are_shipped(file: Path) -> None:
-    file.write_text("[sudden-change]\nfast_needed = 6\n", encoding="utf-8")
+    file.write_text("[sudden-change]\nneeded = 6\n", encoding="utf-8")
 
     before = {rule.kind: rule for rule in RULES}
     after = {rule.kind: rule for rule in rules_of(file)}
 
     was, now = before.pop("sudden-change"), after.pop("sudden-change")
-    assert dict(now.parameters) == {**was.parameters, "fast_needed": 6.0}
-    assert type(now.parameters["fast_needed"]) is float
+    assert dict(now.parameters) == {**was.parameters, "needed": 6.0}
+    assert type(now.parameters["needed"]) is float
     assert after == before
 
 
@@ -66,7 +66,7 @@ def test_a_rule_that_is_switched_off_is_left_out(file: Path) -> None:
         (
             "[lateness]\nneded = 9",
             "[lateness] neded: there is no such parameter. Is needed meant? Known: prior_events, "
-            "prior_days, rise, needed.",
+            "prior_days, times, rise, needed.",
         ),
         ("[mass-absence]\ntimes_min = 2", "[mass-absence] times_min: there is no such parameter. "
          "This rule has none that can be set."),
@@ -86,7 +86,7 @@ def test_a_rule_that_is_switched_off_is_left_out(file: Path) -> None:
         ("[lateness]\noff = true\nneded = 1", "[lateness] neded: there is no such parameter."),
         ("[lateness]\nneeded = 9\nversion = 3", "[lateness] version: 3 is no name; write up to 32"),
         ("[lateness]\nneeded = 9\nversion = 'a b'", "[lateness] version: 'a b' is no name"),
-        ("[lateness]\nneeded = 9\nversion = '2'", "'2' is the version with the shipped parameters"),
+        ("[lateness]\nneeded = 9\nversion = '3'", "'3' is the version with the shipped parameters"),
         ("[lateness", "no TOML: Expected ']' at the end of a table declaration (at end of"),
     ],
 )  # fmt: skip

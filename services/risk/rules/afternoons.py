@@ -9,7 +9,6 @@ import numpy as np
 
 from libs.common.codes import ABSENT
 from services.risk.compiled import inlined, kernel
-from services.risk.days import AFTERNOON, IN_SCHOOL, PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -19,6 +18,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import AFTERNOON, IN_SCHOOL, PUPIL_DAY
 from services.risk.rules.evidence import in_words, recent_marks, sessions
 from services.risk.rules.odds import (
     HABIT,
@@ -67,12 +67,13 @@ class LeavesAfterRegistration:
         registers are taken twice a day so that leaving is seen.
     """
 
-    prior_events: float = 0.363
-    prior_days: float = 70.0
-    chance: float = 0.6
-    again: float = 2.24
+    prior_events: float = 0.59
+    prior_days: float = 122.0
+    chance: float = 0.41
+    again: float = 1.8
     needed: float = 6.5
 
+    limits = (("chance", 0.05, 0.95),)
     kind = "leaves-after-registration"
     version = "3"
     emerging = True

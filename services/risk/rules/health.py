@@ -8,7 +8,6 @@ import numpy as np
 
 from libs.common.codes import mask_of
 from services.risk.compiled import kernel
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -18,6 +17,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import recent_marks, sessions
 from services.risk.rules.odds import Rows
 from services.risk.rules.rates import year_anchor

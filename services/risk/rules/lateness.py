@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.risk.compiled import inlined, kernel
-from services.risk.days import IN_SCHOOL, LATE, PUPIL_DAY, drawn
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -18,6 +17,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import IN_SCHOOL, LATE, PUPIL_DAY
 from services.risk.rules.evidence import recent_marks, sessions
 from services.risk.rules.odds import (
     HABIT,
@@ -37,8 +37,6 @@ USUAL_WEIGHT = 0.03
 SHARED_FROM = 3.0
 """From so many times the usual morning on, lateness says nothing about the pupil."""
 CHANCE_MAX, CHANGED_MAX = 0.7, 0.93
-DRAWN_POWER = 0.3
-"""How far what is believed of a pupil of whom little is known follows the school's mornings."""
 
 
 ARRIVALS = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
@@ -71,11 +69,11 @@ class Lateness:
         chapter 8, codes L and U.
     """
 
-    prior_events: float = 4.86
-    prior_days: float = 7.5
-    times: float = 1.8
-    rise: float = 0.18
-    needed: float = 5.8
+    prior_events: float = 4.7
+    prior_days: float = 12.4
+    times: float = 1.83
+    rise: float = 0.24
+    needed: float = 6.0
 
     kind = "lateness"
     version = "3"
@@ -146,11 +144,10 @@ def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows,
         late += today[p].late
         came += today[p].came
     times = (late + SCHOOL_PRIOR) / (usual * came + SCHOOL_PRIOR)
-    prior_events = rule.prior_events * drawn(usual, USUAL_AT_FIRST, DRAWN_POWER)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         if day.came:
-            own = habit(pupil, prior_events, rule.prior_days, times, CHANCE_MAX)
+            own = habit(pupil, rule.prior_events, rule.prior_days, times, CHANCE_MAX)
             pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day.late, own, times, rule))
             pupil.rings = pupil.odds >= bar(rule.needed, day.known)
         remember(pupil, day.late, day.came)

@@ -12,7 +12,6 @@ import numpy as np
 from libs.common.codes import ABSENT, POSSIBLE, Codes
 from libs.common.school_day import academic_year_of, day_of
 from services.risk.compiled import inlined, kernel
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -23,6 +22,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import figures, recent_marks, sessions
 from services.risk.rules.odds import Rows, as_record, record_of
 from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.risk.compiled import inlined
-from services.risk.days import believed, settled, shifted
+from services.risk.habits import settled, shifted
+from services.risk.usual import believed
 
 Rows = NDArray[np.void]
 """A record for each pupil, shape (P,)."""

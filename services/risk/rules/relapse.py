@@ -9,7 +9,6 @@ import numpy as np
 
 from libs.common.codes import ABSENT, NUMBERS
 from services.risk.compiled import inlined, kernel
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Bools,
@@ -20,6 +19,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import figures, recent_marks, sessions
 from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
 from services.risk.rules.sudden_change import likelier_begun
@@ -74,11 +74,12 @@ class Relapse:
 
     long_days: int = 10
     watched_days: int = 25
-    often: float = 3.0
-    rise_hard: float = 0.25
-    rise_soft: float = 0.07
-    needed: float = 6.5
+    often: float = 2.0
+    rise_hard: float = 0.18
+    rise_soft: float = 0.066
+    needed: float = 3.9
 
+    limits = (("rise_hard", 0.001, 0.6), ("rise_soft", 0.001, 0.3))
     kind = "relapse"
     version = "3"
     emerging = True
@@ -123,8 +124,8 @@ class Relapse:
         chosen = ABSENT[record.codes] & recent_marks(record, self.watched_days)
         text = (
             f"Came back from a suspension or a long absence within the last {self.watched_days} "
-            f"school days, and has been absent again: {int(chosen.sum())} sessions. Weeks of steady "
-            "attendance clear this."
+            f"school days, and has been absent again: {int(chosen.sum())} sessions. Weeks of "
+            "steady attendance clear this."
         )
         return Finding(
             text, {**figures(missed=int(chosen.sum())), "sessions": sessions(record, chosen)}

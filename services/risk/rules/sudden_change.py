@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.risk.compiled import inlined, kernel
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -18,6 +17,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import change_in_words
 from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
 
@@ -67,26 +67,28 @@ class SuddenChange:
         see docs/detection.md.
     """
 
-    slight_hard: float = 0.114
-    slight_soft: float = 0.007
-    slight_often: float = 0.553
-    middling_hard: float = 0.223
-    middling_soft: float = 0.055
-    middling_often: float = 0.407
-    steep_hard: float = 0.391
-    steep_soft: float = 0.082
-    steep_often: float = 0.788
-    unexplained_hard: float = 0.12
-    unexplained_often: float = 1.1
-    again_hard: float = 1.14
-    again_soft: float = 0.82
-    ended: float = 0.64
-    needed: float = 6.5
+    slight_hard: float = 0.105
+    slight_soft: float = 0.005
+    slight_often: float = 0.56
+    middling_hard: float = 0.195
+    middling_soft: float = 0.075
+    middling_often: float = 0.51
+    steep_hard: float = 0.37
+    steep_soft: float = 0.02
+    steep_often: float = 0.36
+    unexplained_hard: float = 0.105
+    unexplained_often: float = 1.8
+    again_hard: float = 1.2
+    again_soft: float = 0.79
+    ended: float = 0.92
+    needed: float = 6.6
 
-    limits = (
-        ("goes_on", 0.01, 0.99), ("goes_on_hard", 0.01, 0.99), ("goes_on_soft", 0.01, 0.99),
-        ("least_hard", 0.0001, 0.5), ("least_soft", 0.0001, 0.5), ("first_weeks_more", 0, 10),
-    )  # fmt: skip
+    limits = tuple(
+        (f"{size}_{code}", 0.001, 0.9)
+        for size in ("slight", "middling", "steep", "unexplained")
+        for code in ("hard", "soft")
+        if (size, code) != ("unexplained", "soft")
+    )
     kind = "sudden-change"
     version = "3"
     emerging = True

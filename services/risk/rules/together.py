@@ -9,7 +9,6 @@ import numpy as np
 
 from libs.common.codes import UNAUTHORISED
 from services.risk.compiled import inlined, kernel, ones_in
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -20,6 +19,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import recent_marks, sessions
 from services.risk.rules.odds import Rows, as_record, record_of
 

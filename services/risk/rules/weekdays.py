@@ -9,7 +9,6 @@ import numpy as np
 
 from libs.common.codes import ABSENT, POSSIBLE
 from services.risk.compiled import inlined, kernel
-from services.risk.days import PUPIL_DAY
 from services.risk.fold import (
     NOTHING,
     Column,
@@ -19,6 +18,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import recent_marks, sessions
 from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
 
@@ -65,11 +65,12 @@ class WeekdayPattern:
         Datalab 2022.
     """
 
-    chance: float = 0.7
-    hard: float = 0.9
-    often: float = 0.406
-    needed: float = 6.5
+    chance: float = 0.78
+    hard: float = 0.69
+    often: float = 0.2
+    needed: float = 5.5
 
+    limits = (("chance", 0.05, 0.95), ("hard", 0.01, 0.99))
     kind = "weekday-pattern"
     version = "3"
     emerging = True

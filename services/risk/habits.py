@@ -1,0 +1,165 @@
+"""Habits: what a pupil is used to, and what was to be expected of them on a day."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.common.codes import Codes
+from services.risk.compiled import inlined, kernel
+from services.risk.known import known
+from services.risk.pupil_days import APPOINTMENT, HARD, IN_SCHOOL, LATE, PUPIL_DAY, SOFT, Rows
+from services.risk.usual import USUAL, USUAL_AT_FIRST, USUAL_MIN, YEAR_GROUPS, believed
+
+SETTLED_DAYS = 20
+"""Recent school days that do not count yet towards what a pupil is used to: while something
+changes, it must not pass for habit."""
+HARD_HABIT, SOFT_HABIT = (4.1, 10.8, 1.2), (2.5, 28.5, 0.33)
+"""How many times as often as usual in the school hard absence (O) is believed to begin for a pupil
+of whom nothing is known, for how many days that counts, and how often at the least for anybody; the
+same for soft absence."""
+CHANCE_MAX = 0.6
+
+FADING = np.float32(0.97)
+HALF = np.float32(0.5)
+MEDICAL_DAYS, MEDICAL_OTHER_MAX = np.float32(5.5), np.float32(0.25)
+"""A medical matter: this much illness, and at most this share of it of other absence."""
+SHARED_FROM, TOGETHER_MAX = 3.0, 2.5
+"""From so many times the usual on, an absence says nothing about the pupil; above this many, being
+away on the same day as others says nothing."""
+BIT = np.uint64(1)
+SETTLED = np.uint64(SETTLED_DAYS)
+
+
+HABITS = np.dtype(
+    [
+        # Absent on the latest day that counted, for a part of it or all.
+        ("away", np.bool_),
+        ("away_all_day", np.bool_),
+        # The last 64 days, newest in bit 0: an absence began, hard or soft; one could have; absent;
+        # counted; hard absence or leaving.
+        ("began_hard", np.uint64),
+        ("began_soft", np.uint64),
+        ("was_free", np.uint64),
+        ("was_absent", np.uint64),
+        ("was_counted", np.uint64),
+        ("hard_history", np.uint64),
+        # The settled days before the latest `SETTLED_DAYS`, counted.
+        ("hard", np.float32),
+        ("soft", np.float32),
+        ("free", np.float32),
+        ("absent", np.float32),
+        ("counted", np.float32),
+        # Days of soft and of hard absence, fading.
+        ("illness", np.float32),
+        ("unexplained", np.float32),
+    ],
+    align=True,
+)
+
+
+@kernel(np.uint8, np.uint8, HABITS)
+def seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
+    """Read the two sessions together; return the day so far, and how many pupils it counts for."""
+    today, counted = np.zeros(len(am), PUPIL_DAY), 0
+    for p in range(len(am)):
+        absent_pm = HARD[pm[p]] or SOFT[pm[p]]
+        came, stayed = IN_SCHOOL[am[p]], IN_SCHOOL[pm[p]]
+        day, before = today[p], habits[p]
+        day.hard = HARD[am[p]] or HARD[pm[p]]
+        day.absent = day.hard or SOFT[am[p]] or absent_pm
+        counts = day.absent or came or stayed
+        counted += counts
+        day.free = counts and not before.away
+        day.goes_on = counts and before.away
+        day.begins = day.absent and day.free
+        day.left = came and absent_pm and pm[p] != APPOINTMENT and not before.away_all_day
+        day.could_leave = came and (absent_pm or stayed)
+        day.late, day.came = LATE[am[p]], came
+    return today, counted
+
+
+@inlined
+def _chance(events: np.float32, days: np.float32, usual: float, prior: Any) -> Any:
+    """Return how often a pupil's absence begins: the settled habit, drawn to a prior."""
+    rate = (events + prior[0] * usual * prior[1]) / (days + prior[1])
+    return max(rate, prior[2] * usual)
+
+
+@kernel(PUPIL_DAY, HABITS, USUAL, (np.float64, 2), np.uint8, int, bool)
+def weigh(
+    today: Rows,
+    habits: Rows,
+    usual: Rows,
+    times: NDArray[np.float64],
+    year_groups: Codes,
+    days: int,
+    mass: bool,
+) -> None:
+    """Write into the day what was to be expected of each pupil."""
+    together = times[0, YEAR_GROUPS] < TOGETHER_MAX
+    usual_hard = max(usual[0].share, USUAL_MIN * USUAL_AT_FIRST[0])
+    usual_soft = max(usual[1].share, USUAL_MIN * USUAL_AT_FIRST[1])
+    for p in range(len(today)):
+        day, pupil = today[p], habits[p]
+        group = year_groups[p] if len(year_groups) else 0
+        hard = _chance(pupil.hard, pupil.free, usual_hard, HARD_HABIT)
+        soft = _chance(pupil.soft, pupil.free, usual_soft, SOFT_HABIT)
+        day.hard_chance = min(hard * believed(times[0, group]), CHANCE_MAX)
+        day.soft_chance = min(soft * believed(times[1, group]), CHANCE_MAX)
+        day.known = known(pupil.absent, pupil.counted, days)
+        like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
+        day.shared = day.absent and (like_others or (mass and not day.hard))
+        day.recent = np.uint64(together and day.hard and (day.begins or day.left))
+
+
+@inlined
+def _faded(total: np.float32, am: bool, pm: bool) -> np.float32:
+    return total * FADING + HALF * np.float32(am) + HALF * np.float32(pm)
+
+
+@inlined
+def settled(history: np.uint64) -> np.float32:
+    """Return 1 when the day that has just become old enough to be habit is in `history`, else 0."""
+    return np.float32((history >> SETTLED) & BIT)
+
+
+@inlined
+def shifted(history: np.uint64, happened: bool) -> np.uint64:
+    """Return a history with one more day."""
+    return (history << BIT) | np.uint64(happened)
+
+
+@inlined
+def _settle(pupil: Any, day: Any, counts: bool) -> None:
+    pupil.began_hard = shifted(pupil.began_hard, day.begins and day.hard and not day.left)
+    pupil.began_soft = shifted(pupil.began_soft, day.begins and not day.hard)
+    pupil.was_free = shifted(pupil.was_free, day.free)
+    pupil.was_absent = shifted(pupil.was_absent, day.absent)
+    pupil.was_counted = shifted(pupil.was_counted, counts)
+    pupil.hard += settled(pupil.began_hard)
+    pupil.soft += settled(pupil.began_soft)
+    pupil.free += settled(pupil.was_free)
+    pupil.absent += settled(pupil.was_absent)
+    pupil.counted += settled(pupil.was_counted)
+
+
+@kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY)
+def remember_day(am: Codes, pm: Codes, habits: Rows, today: Rows) -> Rows:
+    """Write into the day what depends on the pupil's history with it; return that history."""
+    after = habits.copy()
+    for p in range(len(today)):
+        day, pupil = today[p], after[p]
+        counts = day.free or day.goes_on
+        if counts:
+            pupil.away = day.absent
+            pupil.away_all_day = day.absent and not (IN_SCHOOL[am[p]] or IN_SCHOOL[pm[p]])
+            pupil.illness = _faded(pupil.illness, SOFT[am[p]], SOFT[pm[p]])
+            pupil.unexplained = _faded(pupil.unexplained, HARD[am[p]], HARD[pm[p]])
+        _settle(pupil, day, counts)
+        pupil.hard_history = (pupil.hard_history << BIT) | day.recent
+        day.illness, day.recent = pupil.illness, pupil.hard_history
+        day.medical = (
+            pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
+        )
+    return after
