@@ -57,7 +57,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score the rules on emerging patterns on simulated years with known truth."""
-    outcome = evaluating.run(seeds, schools, Console())
+    # Where nobody looks, nothing is cut to a screen's width.
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    outcome = evaluating.run(seeds, schools, console)
     if page is not None:
         said = f"firstbell evaluate --seeds {seeds} --schools {schools} --page docs/{page.name}"
         try:
