@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from libs.common import tenants
+
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -62,15 +64,28 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that may write; it commits at the end, or rolls back on an error."""
+        """Open a transaction that may write; it commits at the end, or rolls back on an error.
+
+        In PostgreSQL it sees the rows of whoever `libs.common.tenants` says.
+        """
         async with self.engine.begin() as db:
+            if not self.is_sqlite:
+                await tenants.enter(db)
             yield db
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads: SQLite does not make it wait for writers."""
+    async def reading(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: SQLite does not make it wait for writers.
+
+        With `snapshot` all of its queries see the database as it stood at the first one.
+        """
         async with self.engine.connect() as db:
-            yield (await db.execution_options(firstbell_reading=True))
+            await db.execution_options(firstbell_reading=True)
+            if not self.is_sqlite:
+                if snapshot:
+                    await db.execution_options(isolation_level="REPEATABLE READ")
+                await tenants.enter(db)
+            yield db
 
     async def close(self) -> None:
         """Close every connection."""

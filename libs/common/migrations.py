@@ -10,6 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
 
+from libs.common import tenants
 from libs.common.consumer import ConsumedEvent, ConsumerOffset, DeadLetter
 from libs.common.database import Common, Database, Instant
 from libs.common.outbox import OutboxEvent
@@ -40,8 +41,10 @@ def run(own: MetaData) -> None:
 async def _run(made: Config, own: MetaData) -> None:
     database = Database(made.attributes["url"], made.attributes["service"])
     try:
-        async with database.transaction() as db:
-            await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
+        # Row-level security binds even the tables' owner: a migration moves everybody's rows.
+        with tenants.everything():
+            async with database.transaction() as db:
+                await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
     finally:
         await database.close()
 

@@ -43,6 +43,19 @@ class ServiceSettings(BaseSettings):
         description="Fernet key(s), comma-separated, newest first, that encrypt webhook secrets at "
         "rest. None: a key made on first start in `data_dir`.",
     )
+    ledger_key: SecretStr | None = Field(
+        None,
+        description="Ed25519 private key(s), 32 bytes in base64, comma-separated, newest first, "
+        "that sign the ledger's checkpoints. None: a key made on first start in `data_dir`.",
+    )
+    ledger_checkpoint_s: float = Field(
+        60.0, gt=0, description="Seconds between checkpoints of a ledger that has grown."
+    )
+    ledger_checkpoint_file: Path | None = Field(
+        None,
+        description="Where checkpoints are written outside the database as well; keep it where who "
+        "can change the database cannot write. None: `ledger-checkpoints.jsonl` in `data_dir`.",
+    )
     allow_private_endpoints: bool = Field(
         False, description="Let webhooks go to private addresses: a laptop, a closed network."
     )

@@ -10,6 +10,7 @@ from libs.common.settings import ServiceSettings
 from services.notify import routing
 from services.notify.api import router
 from services.notify.bells import Notifier
+from services.notify.checkpoints import Seal, Sealer
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
 from services.notify.sharing import Policies
@@ -26,6 +27,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
+    state.seal = Seal(state.settings)
     state.relay = Relay(state.database, state.log)
     state.sender = Sender(state.settings, state.database, state.vault)
     consumer = Consumer(
@@ -39,3 +41,4 @@ async def _run(app: FastAPI, running: Running) -> None:
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run)
     running.start("sender", state.sender.run)
+    running.start("sealer", Sealer(state.settings, state.database, state.seal).run)

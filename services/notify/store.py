@@ -138,6 +138,8 @@ async def claim_due(
     query = (
         select(
             Delivery.__table__,
+            Endpoint.practitioner,
+            Endpoint.agency,
             Endpoint.url,
             Endpoint.secret,
             Endpoint.old_secret,

@@ -91,16 +91,53 @@ class Alert(Base):
 
 
 class Disclosure(Base):
-    """One link of the ledger: a decision to share or to withhold."""
+    """One link of the ledger: no personal data, never changed and never deleted.
+
+    What the link is about is in `DisclosureContent`, of which this holds a salted hash.
+    """
 
     __tablename__ = "disclosure"
+    __table_args__ = {"info": {"grants": "SELECT, INSERT"}}  # noqa: RUF012
+
+    sequence: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    """When it was recorded, ISO 8601 in UTC to the microsecond: as it is hashed."""
+    content_hash: Mapped[str] = mapped_column(String(64))
+    erases_to: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """Not null: with this record the contents of all records up to that one were erased."""
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class DisclosureContent(Base):
+    """What a link of the ledger says; erased after its time, and then the link still holds."""
+
+    __tablename__ = "disclosure_content"
+    __table_args__ = {"info": {"grants": "SELECT, INSERT, DELETE"}}  # noqa: RUF012
 
     sequence: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
     id: Mapped[UUID]
     upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    salt: Mapped[str] = mapped_column(String(32))
+    """Without it nobody can try out from the hash who the record was about."""
     record: Mapped[dict[str, Any]] = mapped_column(JSON)
-    previous_hash: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64))
+
+
+class Checkpoint(Base):
+    """A signed statement of how long the ledger was and how it ended."""
+
+    __tablename__ = "ledger_checkpoint"
+    __table_args__ = {"info": {"grants": "SELECT, INSERT"}}  # noqa: RUF012
+
+    number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
+    records: Mapped[int] = mapped_column(BigInteger, unique=True)
+    head: Mapped[str] = mapped_column(String(64))
+    """The last record's hash."""
+    at: Mapped[str] = mapped_column(String(32))
+    key: Mapped[str] = mapped_column(String(16))
+    """Which key signed: the first digits of the public key's SHA-256."""
+    signature: Mapped[str] = mapped_column(String(128))
+    """Ed25519, in hex."""
 
 
 class Endpoint(Base):

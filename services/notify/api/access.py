@@ -16,8 +16,11 @@ bearer = Bearer(
         "sharing:decide": "Try out who would see what of a bell.",
         "disclosures:read": "Read and verify the ledger of disclosures.",
         "records:read": "Read all that is held and was shared about a child.",
-    }
-)
+    },
+    across={
+        "directory:read", "directory:write", "sharing:decide", "disclosures:read", "records:read",
+    },
+)  # fmt: skip
 DirectoryReader = Annotated[Caller, Security(bearer, scopes=["directory:read"])]
 DirectoryWriter = Annotated[Caller, Security(bearer, scopes=["directory:write"])]
 EndpointWriter = Annotated[Caller, Security(bearer, scopes=["endpoints:write"])]

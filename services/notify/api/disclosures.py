@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.identifiers import Upn
 from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
@@ -14,19 +13,27 @@ from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import ledger, store
 from services.notify.api.access import Decider, LedgerReader
 from services.notify.api.parts import Name
-from services.notify.tables import Disclosure, StoredBell
+from services.notify.checkpoints import file_of
+from services.notify.proof import prove
+from services.notify.tables import Disclosure, DisclosureContent, StoredBell
 
 router = APIRouter(tags=["disclosures"])
 
 
+Recorded = Literal[
+    "shared", "withheld", "awaiting_approval", "approved", "refused", "expired", "read",
+    "delivered", "erased",
+]  # fmt: skip
+
+
 class DisclosureOut(BaseModel):
-    """A recorded decision to share or to withhold."""
+    """A recorded decision to share or to withhold, or what came of it."""
 
     id: UUID
     sequence: int
-    bell: UUID
+    bell: UUID | None = Field(description="Null: about no bell, e.g. an erasure after its time.")
     recipient: str
-    decision: Literal["shared", "withheld", "awaiting_approval"]
+    decision: Recorded
     fields: list[str]
     withheld: list[str]
     basis: list[str]
@@ -40,7 +47,10 @@ class Verified(BaseModel):
     """Whether the ledger is whole."""
 
     ok: bool
-    first_bad: int | None = None
+    first_bad: int | None = Field(None, description="The first record that it cannot vouch for.")
+    why: str | None = None
+    records: int = Field(description="Records that were read and hold.")
+    checkpoints: int = Field(description="Signed checkpoints that they agree with.")
 
 
 class DecideIn(BaseModel):
@@ -105,9 +115,9 @@ async def get_disclosures(
 ) -> Page[DisclosureOut]:
     """Return decisions in order, all or one child's."""
     (last,) = after(cursor, tuple[int]) or (0,)
-    query = select(Disclosure.__table__).where(Disclosure.sequence > last)
+    query = ledger.entries().where(Disclosure.sequence > last)
     if upn is not None:
-        query = query.where(Disclosure.upn == upn)
+        query = query.where(DisclosureContent.upn == upn)
     async with request.app.state.database.reading() as db:
         found = await db.execute(query.order_by(Disclosure.sequence).limit(limit + 1))
         rows: list[Any] = list(found)
@@ -118,10 +128,16 @@ async def get_disclosures(
 @router.get("/disclosures/verify", summary="Prove the ledger", responses=documented(),
             response_model_exclude_none=True)  # fmt: skip
 async def verify(request: Request, _: LedgerReader) -> Verified:
-    """Read the whole ledger and say whether any record was changed, removed or moved."""
-    async with request.app.state.database.reading() as db:
-        first_bad = await ledger.first_bad(db)
-    return Verified(ok=first_bad is None, first_bad=first_bad)
+    """Read the whole ledger and say whether any record was changed, added, removed or moved.
+
+    It is read a row at a time, and compared with the signed checkpoints too.
+    """
+    state = request.app.state
+    verdict = await prove(state.database, state.seal, file_of(state.settings))
+    figures = {"records": verdict.records, "checkpoints": verdict.checkpoints}
+    if verdict.bad is None:
+        return Verified(ok=True, **figures)
+    return Verified(ok=False, first_bad=verdict.bad.first, why=verdict.bad.why, **figures)
 
 
 def disclosure_of(row: Any) -> DisclosureOut:

@@ -12,13 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import Upn
 from libs.common.problems import documented
-from services.notify import store
+from services.notify import ledger, store
 from services.notify.api.access import RecordReader
 from services.notify.api.alerts import AlertOut, alert_of
 from services.notify.api.directory import InvolvementBody
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
 from services.notify.api.endpoints import DeliveryOut, delivery_of
-from services.notify.tables import Alert, Child, Delivery, Disclosure, StoredBell
+from services.notify.tables import (
+    Alert,
+    Child,
+    Delivery,
+    Disclosure,
+    DisclosureContent,
+    StoredBell,
+)
 
 router = APIRouter(tags=["records"])
 
@@ -69,7 +76,8 @@ async def get_record(request: Request, _: RecordReader, upn: Annotated[Upn, Path
         rolls = await _rows(db, Child, upn, Child.urn)
         bells = await _rows(db, StoredBell, upn, StoredBell.id)
         alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
-        disclosures = await _rows(db, Disclosure, upn, Disclosure.sequence)
+        told = ledger.entries().where(DisclosureContent.upn == upn)
+        disclosures = (await db.execute(told.order_by(Disclosure.sequence))).all()
         deliveries = await _rows(db, Delivery, upn, Delivery.number)
     return Record(
         upn=upn,
