@@ -216,5 +216,4 @@ class Bearer(OAuth2):
     def _scope_of(self, caller: Caller, needed: Iterable[str]) -> tenants.Scope:
         if caller.is_admin or self._across & set(needed) or self._beyond & caller.scopes:
             return tenants.EVERYTHING
-        agency = caller.agency if caller.practitioner is None else None
-        return tenants.Scope(caller.urns, caller.practitioner, agency)
+        return tenants.Scope(caller.urns, caller.practitioner, caller.agency)

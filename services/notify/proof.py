@@ -65,9 +65,7 @@ class _Walk:
     def end(self) -> Bad | None:
         """Return what is wrong with the chain as a whole."""
         if self.bare > self.erased:
-            return Bad(
-                self.erased + 1, "its content is gone, and no record says so"
-            )
+            return Bad(self.erased + 1, "its content is gone, and no record says so")
         return None
 
     def _fault_of_link(self, row: Any, expected: int) -> str | None:

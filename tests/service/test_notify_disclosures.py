@@ -164,9 +164,7 @@ async def test_a_record_that_was_spoilt_is_named_not_an_error(house: House, reco
         "DELETE FROM ledger_checkpoint",
     ],
 )
-async def test_a_careless_statement_on_the_ledger_is_refused(
-    house: House, statement: str
-) -> None:
+async def test_a_careless_statement_on_the_ledger_is_refused(house: House, statement: str) -> None:
     await house.tell(bell())
     state = house.app.state
     await Sealer(state.settings, state.database, state.seal).make()

@@ -67,7 +67,9 @@ async def change(database: Database, statements: Sequence[str]) -> None:
             await db.execute(text(statement))
 
 
-async def proved(database: Database, settings: ServiceSettings, file: Path | None = None) -> Verdict:
+async def proved(
+    database: Database, settings: ServiceSettings, file: Path | None = None
+) -> Verdict:
     return await prove(database, Seal(settings), file)
 
 
