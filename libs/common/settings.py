@@ -73,6 +73,23 @@ class ServiceSettings(BaseSettings):
     rules_dir: Path | None = Field(
         None, description="A folder with further rules, a Python file each. It is run: trust it."
     )
+    retain_registers_years: int = Field(
+        6, ge=6, description="Years that register entries are kept: six by law (SI 2024/208)."
+    )
+    retain_bells_years: int = Field(
+        3,
+        ge=1,
+        description="Past academic years of which bells, alerts and books of marks are kept.",
+    )
+    retain_deliveries_days: int = Field(
+        90, ge=8, description="Days that messages are kept; they are tried for seven."
+    )
+    retain_receipts_days: int = Field(
+        365, ge=30, description="Days that receipts and quarantined marks are kept."
+    )
+    retain_disclosures_years: int = Field(
+        6, ge=1, description="Years that the ledger keeps what was disclosed to whom, and why."
+    )
     log_level: str = Field("INFO", description="Least severe log line written.")
 
     @classmethod

@@ -5,12 +5,14 @@ from fastapi import FastAPI
 from libs.common.consumer import Consumer
 from libs.common.events import BELLS, ROLL
 from libs.common.outbox import Relay
+from libs.common.retention import daily
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.notify import routing
 from services.notify.api import router
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
+from services.notify.retention import erase
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
 from services.notify.sharing import Policies
@@ -41,4 +43,5 @@ async def _run(app: FastAPI, running: Running) -> None:
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run)
     running.start("sender", state.sender.run)
+    running.start("retention", daily(erase, state.database, state.settings))
     running.start("sealer", Sealer(state.settings, state.database, state.seal).run)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from libs.common import migrations, tenants
 from libs.common.database import Database
 from libs.common.settings import ServiceSettings
 from libs.common.tenants import EVERYTHING, NOTHING, Scope
+from services.retention_cli import ERASE
 from services.up import SERVICES
 from tests.conftest import until
 from tests.service import ingest_app, notify_app
@@ -156,6 +158,27 @@ async def test_a_query_without_a_where_shows_a_school_its_own_rows_alone(
             assert await seen(database, query, Scope(agency="care", practitioner="sam")) == []
 
 
+async def test_a_school_sees_its_own_book_and_bells_alone(installation: Installation) -> None:
+    rows = {
+        "book": "('{}', 1)",
+        "book_column": "('{}', 1, '')",
+        "pupil": "('{}', 'B801200005001', 0)",
+        "calendar": "('{}', 2026, '[]', '[]')",
+        "school": "('{}', '330', 'primary')",
+    }
+    async with as_role(installation, "risk") as database:
+        with tenants.everything():
+            async with database.transaction() as db:
+                for table, values in rows.items():
+                    for urn in ("100000", "100001"):
+                        await db.execute(text(f"INSERT INTO {table} VALUES {values.format(urn)}"))
+        for table in rows:
+            query = f"SELECT urn FROM {table} ORDER BY urn"
+            own = await seen(database, query, Scope(frozenset({"100001"})))
+            # What a school is counted under is public.
+            assert own == (["100000", "100001"] if table == "school" else ["100001"]), table
+
+
 async def test_a_school_cannot_write_or_change_anothers_rows(installation: Installation) -> None:
     async with ingest_with_two_schools(installation) as database:
         tenants.act_for(Scope(frozenset({"100001"})))
@@ -241,6 +264,14 @@ async def test_the_apps_calls_work_as_the_plain_role(installation: Installation)
         assert (await house.get("/v1/disclosures/verify", scope="disclosures:read"))["ok"]
         record = await house.get(f"/v1/children/{ADA}/record", scope="records:read")
         assert len(record["alerts"]) == 2
+
+
+async def test_what_is_too_old_is_erased_by_the_plain_role(installation: Installation) -> None:
+    with tenants.everything():
+        for service, erase in ERASE.items():
+            async with as_role(installation, service) as database:
+                erased = await erase(database, installation.settings, date(2026, 11, 24))
+                assert not any(erased.values())
 
 
 async def test_the_services_own_role_can_only_add_to_the_ledger(
