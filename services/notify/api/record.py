@@ -72,20 +72,24 @@ async def get_record(request: Request, _: RecordReader, upn: Annotated[Upn, Path
     Empty lists say that nothing is held.
     """
     async with request.app.state.database.reading() as db:
-        involvements = (await store.involvements_of(db, upn))[1]
-        rolls = await _rows(db, Child, upn, Child.urn)
-        bells = await _rows(db, StoredBell, upn, StoredBell.id)
-        alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
-        told = ledger.entries().where(DisclosureContent.upn == upn)
-        disclosures = (await db.execute(told.order_by(Disclosure.sequence))).all()
-        deliveries = await _rows(db, Delivery, upn, Delivery.number)
+        return await record_of(db, upn)
+
+
+async def record_of(db: AsyncConnection, upn: str) -> Record:
+    """Read all that notify holds about a child."""
+    involvements = (await store.involvements_of(db, upn))[1]
+    rolls = await _rows(db, Child, upn, Child.urn)
+    bells = await _rows(db, StoredBell, upn, StoredBell.id)
+    alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
+    told = ledger.entries().where(DisclosureContent.upn == upn).order_by(Disclosure.sequence)
+    deliveries = await _rows(db, Delivery, upn, Delivery.number)
     return Record(
         upn=upn,
         rolls=[RollEntry(urn=row.urn, pupil=row.pupil) for row in rolls],
         involvements=[InvolvementBody.model_validate(one) for one in involvements],
         bells=[row.bell for row in bells],
         alerts=[HeldAlert(recipient=r.recipient, alert=alert_of(dict(r._mapping))) for r in alerts],
-        disclosures=[disclosure_of(row) for row in disclosures],
+        disclosures=[disclosure_of(row) for row in await db.execute(told)],
         deliveries=[_held(row) for row in deliveries],
     )
 
