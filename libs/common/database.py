@@ -106,12 +106,15 @@ def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         return create_async_engine(
             url,
+            hide_parameters=True,
             pool_pre_ping=True,
             pool_size=10,
             connect_args={"server_settings": {"search_path": service}, "timeout": 5},
         )
     engine = create_async_engine(
-        url, connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection}
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
