@@ -16,6 +16,8 @@ from libs.common.settings import ServiceSettings
 
 log = structlog.get_logger()
 
+FIRST_AFTER_S = 60.0
+"""A service that has just started has better things to do."""
 EVERY_S = 24 * 3600.0
 Erased = Mapping[str, int]
 """How many of what were erased."""
@@ -61,9 +63,10 @@ async def erase_dead_letters(
 
 
 def daily(erase: Erase, database: Database, settings: ServiceSettings) -> Callable[[], Any]:
-    """Return the background work that erases once a day, and at every start."""
+    """Return the background work that erases once a day, and soon after every start."""
 
     async def run() -> None:
+        await asyncio.sleep(FIRST_AFTER_S)
         while True:
             erased = await erase(database, settings, london_day(utc_now()))
             log.info("retention", **{name: number for name, number in erased.items() if number})

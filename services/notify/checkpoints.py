@@ -108,8 +108,8 @@ class Sealer:
         """Make checkpoints until cancelled."""
         try:
             while True:
-                await self.make()
                 await asyncio.sleep(self._every_s)
+                await self.make()
         except asyncio.CancelledError:
             with suppress(Exception):  # the next start makes it
                 await self.make()
