@@ -11,8 +11,8 @@ from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
 from services.risk.evaluate import Evaluator
-from services.risk.rule_settings import rules_in_force
 from services.risk.retention import erase
+from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch
 
 

@@ -16,8 +16,8 @@ from libs.common.retention import Erased, erase_dead_letters, erase_where, first
 from libs.common.school_day import Session, ordinal_of
 from libs.common.settings import ServiceSettings
 from services.risk import store
-from services.risk.catalogue import RULES
 from services.risk.evaluate import Evaluator
+from services.risk.rule_settings import rules_in_force
 from services.risk.tables import StoredBell, StoredColumn, StoredInvolvements
 
 
@@ -25,11 +25,12 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
     """Erase what is older than the settings let it be; return how many of what."""
     oldest = first_day_kept(today, settings.retain_bells_years)
     erased = {"bells": 0, "sessions": 0, "pupils": 0}
+    rules = rules_in_force(settings)
     async with database.reading() as db:
         urns = await _schools(db, oldest)
     for urn in urns:
         # Its own evaluator: nothing that the consumer holds in memory is touched from here.
-        evaluator = Evaluator(RULES)
+        evaluator = Evaluator(rules)
         async with database.transaction() as db:
             await store.lock_book(db, urn)
             for name, number in (await store.erase_before(db, urn, oldest)).items():

@@ -20,7 +20,7 @@ from libs.common import migrations, tenants
 from libs.common.database import Database
 from libs.common.settings import ServiceSettings
 from libs.common.tenants import EVERYTHING, NOTHING, Scope
-from services.retention_cli import ERASE
+from services.cli.retention import ERASE
 from services.up import SERVICES
 from tests.conftest import until
 from tests.service import ingest_app, notify_app

@@ -9,20 +9,19 @@ import typer
 from libs.common import tenants
 from libs.common.database import Database
 from libs.common.settings import ServiceSettings
+from services.cli.installation import DATA, Data, settings_of
 from services.notify.checkpoints import Seal, file_of
 from services.notify.proof import Verdict, prove
-from services.settings_of import DATA, settings_of
 
-app = typer.Typer(no_args_is_help=True, help="The ledger of disclosures.")
-Data = Annotated[Path, typer.Option(help="Folder of an embedded installation.")]
+ledger_app = typer.Typer(no_args_is_help=True, help="The ledger of disclosures.")
 
 
-@app.callback()
+@ledger_app.callback()
 def ledger() -> None:
     """Keep `verify` a command of its own, though it is the only one."""
 
 
-@app.command()
+@ledger_app.command()
 def verify(
     data: Data = DATA,
     checkpoints: Annotated[

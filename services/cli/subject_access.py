@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from services import subject_access as access
-from services.settings_of import DATA, settings_of
+from services.cli.installation import DATA, Data, settings_of
 
 
 def subject_access(
     upn: Annotated[str, typer.Argument(help="The child's Unique Pupil Number.")],
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
-    data: Annotated[Path, typer.Option(help="Folder of an embedded installation.")] = DATA,
+    data: Data = DATA,
 ) -> None:
     """Write all that is held about a child and was shared: as JSON, and as a page to be read."""
     settings = settings_of(data)
