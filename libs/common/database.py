@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, event, inspect
+from sqlalchemy import DateTime, Dialect, MetaData, Row, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -149,6 +149,17 @@ async def add_missing(
     if rows:
         statement = _insert(db, table).on_conflict_do_nothing()
         await db.execute(statement, [dict(row) for row in rows])
+
+
+async def add_new(
+    db: AsyncConnection, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> list[Row[Any]]:
+    """Insert rows as `add_missing` does, and return the keys of those that were not there."""
+    if not rows:
+        return []
+    keys = inspect(table).primary_key
+    statement = _insert(db, table).values([dict(row) for row in rows])
+    return list(await db.execute(statement.on_conflict_do_nothing().returning(*keys)))
 
 
 def _insert(db: AsyncConnection, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:

@@ -135,7 +135,7 @@ async def test_no_log_line_bears_a_upn_or_a_name(
         await house.endpoint(system.url())
         await house.tell(bell(), bell("withdrawn", 2))
         await system.has(3)
-        house.app.state.notifier.policies = Policies(
+        house.by_policies(
             '@id("a") @basis("b") @source("s") permit (principal, action, resource) '
             'when { principal.shoe_size == "9" };'
         )

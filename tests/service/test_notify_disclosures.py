@@ -71,7 +71,7 @@ async def test_what_is_withheld_is_recorded_and_makes_no_alert_and_no_message(
 
 
 async def test_a_policy_that_fails_shares_nothing_and_that_is_recorded(house: House) -> None:
-    house.app.state.notifier.policies = Policies(BROKEN)
+    house.by_policies(BROKEN)
 
     await house.tell(bell())
 

@@ -25,7 +25,9 @@ class DisclosureOut(BaseModel):
     sequence: int
     bell: UUID
     recipient: str
-    decision: Literal["shared", "withheld", "awaiting_approval"]
+    decision: Literal[
+        "shared", "withheld", "awaiting_approval", "approved", "refused", "expired", "read"
+    ]
     fields: list[str]
     withheld: list[str]
     basis: list[str]

@@ -15,9 +15,9 @@ from libs.common.problems import documented
 from services.notify import store
 from services.notify.api.access import RecordReader
 from services.notify.api.alerts import AlertOut, alert_of
-from services.notify.api.directory import InvolvementBody
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
 from services.notify.api.endpoints import DeliveryOut, delivery_of
+from services.notify.involving import InvolvementBody
 from services.notify.tables import Alert, Child, Delivery, Disclosure, StoredBell
 
 router = APIRouter(tags=["records"])

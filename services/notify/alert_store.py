@@ -1,0 +1,101 @@
+"""Queries about children, bells, alerts, approvals and reads. Nothing here commits."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database import add_new, upsert
+from services.notify.tables import Alert, AlertRead, Approval, Child, StoredBell
+
+
+async def pupils_by_place(
+    db: AsyncConnection, upns: Collection[str | None]
+) -> dict[tuple[str | None, str], dict[str, Any]]:
+    """Return what rolls say of these pupils, by UPN and URN."""
+    rows = await db.execute(select(Child.__table__).where(Child.upn.in_(upns)))
+    return {(row.upn, row.urn): row.pupil for row in rows}
+
+
+async def save_children(
+    db: AsyncConnection, urn: str, pupils: Sequence[dict[str, Any]], removed: Sequence[str]
+) -> None:
+    """Keep a roll's changes."""
+    await upsert(db, Child, [{"upn": p["upn"], "urn": urn, "pupil": p} for p in pupils])
+    for start in range(0, len(removed), 500):
+        part = removed[start : start + 500]
+        await db.execute(delete(Child).where(Child.urn == urn, Child.upn.in_(part)))
+
+
+async def save_bells(db: AsyncConnection, bells: Iterable[dict[str, Any]]) -> None:
+    """Keep bells as they were told."""
+    rows = [{"id": UUID(bell["id"]), "upn": bell["upn"], "bell": bell} for bell in bells]
+    await upsert(db, StoredBell, rows)
+
+
+async def bells_by_id(db: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return bells as risk last told them."""
+    rows = await db.execute(select(StoredBell.id, StoredBell.bell).where(StoredBell.id.in_(ids)))
+    return {row.id: row.bell for row in rows}
+
+
+async def alerts_by_bell(
+    db: AsyncConnection, bells: Collection[UUID]
+) -> dict[UUID, dict[str, dict[str, Any]]]:
+    """Return these bells' alerts, by bell and recipient, locked: nobody acts on them meanwhile."""
+    found: dict[UUID, dict[str, dict[str, Any]]] = {bell: {} for bell in bells}
+    query = select(Alert.__table__).where(Alert.bell.in_(bells)).order_by(Alert.id)
+    for row in await db.execute(query.with_for_update()):
+        found[row.bell][row.recipient] = dict(row._mapping)
+    return found
+
+
+async def save_alerts(db: AsyncConnection, alerts: Sequence[dict[str, Any]]) -> None:
+    """Keep alerts as they stand."""
+    await upsert(db, Alert, alerts)
+
+
+async def approvals_by_bell(
+    db: AsyncConnection, bells: Collection[UUID]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Return these bells' approvals, oldest first."""
+    found: dict[UUID, list[dict[str, Any]]] = {bell: [] for bell in bells}
+    query = select(Approval.__table__).where(Approval.bell.in_(bells))
+    for row in await db.execute(query.order_by(Approval.requested_at, Approval.id)):
+        found[row.bell].append(dict(row._mapping))
+    return found
+
+
+async def save_approvals(db: AsyncConnection, approvals: Sequence[dict[str, Any]]) -> None:
+    """Keep approvals as they stand."""
+    await upsert(db, Approval, approvals)
+
+
+async def bells_overdue(db: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Return bells with an approval that has expired, the longest expired first."""
+    query = (
+        select(Approval.bell)
+        .where(Approval.state == "awaiting", Approval.expires_at <= now)
+        .order_by(Approval.expires_at)
+        .limit(limit)
+    )
+    return list(dict.fromkeys((await db.execute(query)).scalars()))
+
+
+async def reads_told(
+    db: AsyncConnection, reader: str, day: date, alerts: Collection[UUID]
+) -> set[tuple[UUID, str]]:
+    """Return what this reader has been recorded to have seen on this day: alert and digest."""
+    table = AlertRead
+    query = select(table.alert, table.seen).where(
+        table.reader == reader, table.day == day, table.alert.in_(alerts)
+    )
+    return {(row.alert, row.seen) for row in await db.execute(query)}
+
+
+async def note_reads(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> set[tuple[UUID, str]]:
+    """Keep that alerts were read; return those, by alert and digest, of which it was not known."""
+    return {(row.alert, row.seen) for row in await add_new(db, AlertRead, rows)}

@@ -1,0 +1,78 @@
+"""Queries about the directory: who there is, and who works with a child. Nothing here commits."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import String, cast, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database import upsert
+from services.notify.agreement import AddedAgency
+from services.notify.routing import Person
+from services.notify.tables import Agency, Involvements, Practitioner, Restrictions
+
+
+class Near(NamedTuple):
+    """Whom some bells could concern: people of these schools and authorities, and these people."""
+
+    urns: Collection[str]
+    las: Collection[str]
+    ids: Collection[str]
+
+
+async def people_near(db: AsyncConnection, near: Near) -> list[Person]:
+    """Return the practitioners whom some bells could concern, with their agencies."""
+    # A list of URNs is JSON: a number of six digits is found in its text.
+    serve = [cast(Agency.urns, String).like(f'%"{urn}"%') for urn in sorted(near.urns)]
+    rows = await db.execute(
+        select(
+            Practitioner.id,
+            Practitioner.name,
+            Practitioner.roles,
+            Practitioner.agency,
+            Agency.kind,
+            Agency.urns,
+            Agency.la,
+        )
+        .join(Agency, Agency.id == Practitioner.agency)
+        .where(or_(Practitioner.id.in_(near.ids), Agency.la.in_(near.las), *serve))
+    )
+    return [
+        Person(r.id, frozenset(r.roles), r.agency, r.kind, frozenset(r.urns), r.la, r.name)
+        for r in rows
+    ]
+
+
+async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:
+    """Return those of these ids that are practitioners'."""
+    found: set[str] = set()
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        rows = await db.execute(select(Practitioner.id).where(Practitioner.id.in_(part)))
+        found.update(rows.scalars())
+    return found
+
+
+async def involvements_by_upn(
+    db: AsyncConnection, upns: Collection[str | None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the involvements of these children, for those with whom anybody works."""
+    table = Involvements
+    rows = await db.execute(select(table.upn, table.involvements).where(table.upn.in_(upns)))
+    return {row.upn: row.involvements for row in rows}
+
+
+async def restrictions_by_upn(
+    db: AsyncConnection, upns: Collection[str | None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the restrictions on these children's records, for those that have any."""
+    table = Restrictions
+    rows = await db.execute(select(table.upn, table.restrictions).where(table.upn.in_(upns)))
+    return {row.upn: row.restrictions for row in rows}
+
+
+async def save_agencies(db: AsyncConnection, agencies: Iterable[AddedAgency]) -> None:
+    """Keep the agencies that a local agreement adds."""
+    rows = [agency.model_dump(mode="json") for agency in agencies]
+    await upsert(db, Agency, rows)
