@@ -18,6 +18,8 @@ log = structlog.get_logger()
 APPOINTED = "appointed"
 """In `@from`: the basis may be relied upon from a day that the operator sets, and not before."""
 
+REQUEST = {"principal": 'Recipient::"r"', "action": 'Action::"see"', "context": {}}
+
 ByField = dict[str, tuple[str, ...]]
 """Policies' ids, by the field that they permit or forbid."""
 
@@ -148,12 +150,11 @@ class Policies:
     def _evaluate(
         self, live: frozenset[str], agency_kind: str, capacity: Capacity, asked: Asked
     ) -> _Seen:
-        principal = _recipient(agency_kind, capacity)
         permits: ByField = {}
         waits: ByField = {}
         forbids: ByField = {}
-        for field in FIELDS:
-            allowed, reasons = self._ask(live, principal, _part(field, asked))
+        answers = self._ask(live, _recipient(agency_kind, capacity), asked)
+        for field, (allowed, reasons) in zip(FIELDS, answers, strict=True):
             at_once = tuple(p for p in reasons if asked.approved or not self._needs_approval(p))
             if not allowed:
                 forbids |= {field: reasons} if reasons else {}
@@ -167,22 +168,21 @@ class Policies:
         return "approval" in self.annotations[policy]
 
     def _ask(
-        self, live: frozenset[str], principal: Mapping[str, Any], resource: Mapping[str, Any]
-    ) -> tuple[bool, tuple[str, ...]]:
-        answer = cedarpy.is_authorized(
-            {
-                "principal": 'Recipient::"r"',
-                "action": 'Action::"see"',
-                "resource": 'Part::"p"',
-                "context": {},
-            },
+        self, live: frozenset[str], principal: Mapping[str, Any], asked: Asked
+    ) -> list[tuple[bool, tuple[str, ...]]]:
+        """Return for each field whether it is permitted, and by which policies it was decided."""
+        entities = [_entity("Recipient", "r", principal)]
+        entities += [_entity("Part", field, _part(field, asked)) for field in FIELDS]
+        answers = cedarpy.is_authorized_batch(
+            [{**REQUEST, "resource": f'Part::"{field}"'} for field in FIELDS],
             self._set(live),
-            [_entity("Recipient", "r", principal), _entity("Part", "p", resource)],
+            entities,
         )
         # Cedar skips a policy that fails, even a forbid: then the rest says nothing either.
-        if answer.diagnostics.errors:
-            raise _Failed(answer.diagnostics.errors)
-        return answer.allowed, tuple(sorted(answer.diagnostics.reasons))
+        errors = [error for answer in answers for error in answer.diagnostics.errors]
+        if errors:
+            raise _Failed(sorted(set(map(str, errors))))
+        return [(one.allowed, tuple(sorted(one.diagnostics.reasons))) for one in answers]
 
     def _set(self, live: frozenset[str]) -> cedarpy.PolicySet:
         if live not in self._sets:

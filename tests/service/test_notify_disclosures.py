@@ -8,7 +8,7 @@ import pytest
 
 from libs.common.identifiers import check_letter
 from libs.common.settings import ServiceSettings
-from services.notify.sharing import FIELDS, Policies
+from services.notify.vocabulary import FIELDS
 from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
 
 POLICE = {"name": "Police", "kind": "police"}
@@ -41,9 +41,13 @@ async def test_every_decision_is_recorded_as_the_contract_says(house: House) -> 
         "policies", "decided_at", "hash", "previous_hash",
     }  # fmt: skip
     assert (sams["recipient"], sues["recipient"]) == ("sam", "sue")
-    assert sams["policies"] == ["worker-of-the-child"]
-    assert sues["policies"] == ["school-sees-its-own-pupil"]
-    assert sams["withheld"] == ["upn"]
+    assert sams["policies"] == [
+        "social-worker-of-the-child", "social-worker-on-a-statutory-footing",
+    ]  # fmt: skip
+    assert sues["policies"] == [
+        "school-leads-know-who-works-with-the-child", "school-staff-see-their-own-pupil",
+    ]  # fmt: skip
+    assert sams["withheld"] == ["upn", "comment"]
     assert sues["withheld"] == ["identifier"]
     for one in (sams, sues):
         assert one["decision"] == "shared"
@@ -142,8 +146,8 @@ async def test_a_dry_run_says_what_a_bell_would_share_and_tells_nobody(house: Ho
     assert set(by_recipient) == {"sam", "sue"}
     sam = by_recipient["sam"]
     assert set(sam) >= {"recipient", "decision", "fields", "withheld", "basis", "policies"}
-    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn"])
-    assert sam["policies"] == ["worker-of-the-child"]
+    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn", "comment"])
+    assert "social-worker-of-the-child" in sam["policies"]
     assert await house.ledger() == await house.alerts_of("sam") == []
 
 
