@@ -5,6 +5,7 @@ import typer
 from services.cli.backtest import backtest
 from services.cli.dead_letters import dead_app
 from services.cli.made_up import demo, evaluate, simulate
+from services.cli.policy import policy_app
 from services.cli.published import published_app
 from services.cli.stack import migrate, serve, up
 from services.cli.tokens import token_app
@@ -15,3 +16,4 @@ for command in (up, serve, migrate, demo, simulate, evaluate, backtest):
 app.add_typer(token_app, name="token")
 app.add_typer(dead_app, name="dead-letters")
 app.add_typer(published_app, name="published")
+app.add_typer(policy_app, name="policy")

@@ -70,15 +70,17 @@ def read(agreement: Path | None = None) -> SharingRules:
     Raises:
         NotUsable: one of them is wrong.
     """
-    texts = {name: _national(name) for name in NATIONAL}
-    routes = _model(Routes, "routes.yaml", texts["routes.yaml"])
+    texts = {name: national_text(name) for name in NATIONAL}
+    routes = read_model(Routes, "routes.yaml", texts["routes.yaml"])
     cedar = texts["policies.cedar"]
     if faults := policy_text.faults_of(cedar):
         raise NotUsable([f"policies.cedar: {fault}" for fault in faults])
     if agreement is None:
         return SharingRules(routes, Policies(cedar), version_of(texts.values()))
-    texts["agreement"] = _text(agreement)
-    return _with(agreement, _model(Agreement, str(agreement), texts["agreement"]), routes, texts)
+    texts["agreement"] = text_of(agreement)
+    return _with(
+        agreement, read_model(Agreement, str(agreement), texts["agreement"]), routes, texts
+    )
 
 
 def _with(path: Path, agreed: Agreement, routes: Routes, texts: dict[str, str]) -> SharingRules:
@@ -103,18 +105,29 @@ def version_of(texts: Iterable[str]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _national(name: str) -> str:
+def national_text(name: str) -> str:
+    """Return the text of a file that ships with the service."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of an operator's file.
+
+    Raises:
+        NotUsable: it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NotUsable([f"{path}: {type(error).__name__}: it cannot be read"]) from None
 
 
-def _model(model: type[Model], name: str, text: str) -> Model:
+def read_model(model: type[Model], name: str, text: str) -> Model:
+    """Read YAML as a model.
+
+    Raises:
+        NotUsable: it is none; each fault names its place.
+    """
     try:
         return model.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -138,7 +151,7 @@ class Watcher:
         """Look for ever; the first look is at once."""
         seen: object = None
         while True:
-            if (stamp := self._stamp()) != seen:
+            if (stamp := self.stamp()) != seen:
                 await self.look()
                 seen = stamp
             await asyncio.sleep(EVERY_S)
@@ -155,7 +168,8 @@ class Watcher:
             self.version = rules.version
             log.info("sharing rules in force", policy_version=rules.version)
 
-    def _stamp(self) -> list[tuple[int, int]]:
+    def stamp(self) -> list[tuple[int, int]]:
+        """Return when each file was written, in nanoseconds, and its size in bytes."""
         folder = Path(str(files(__package__)))
         paths = [folder / name for name in NATIONAL] + ([self.agreement] if self.agreement else [])
         return [(s.st_mtime_ns, s.st_size) for p in paths if p.exists() for s in [p.stat()]]
