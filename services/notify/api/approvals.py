@@ -12,7 +12,7 @@ from services.notify import approvals
 from services.notify.api.access import AlertWriter
 from services.notify.api.alerts import AlertOut, answer_with, own_seen
 from services.notify.approvals import Answer
-from services.notify.reading import Seen
+from services.notify.reading import Seen, reader_of
 
 router = APIRouter(tags=["alerts"])
 
@@ -53,7 +53,7 @@ async def approve(
     notifier = request.app.state.notifier
     async with request.app.state.database.transaction() as db:
         row = (await own_seen(db, request, caller, id)).row
-        answer = Answer(said.decision == "release", caller.subject, said.reason)
+        answer = Answer(said.decision == "release", reader_of(caller), said.reason)
         found = await approvals.answer(
             db, notifier.rules, row["bell"], row["recipient"], answer, notifier.now()
         )
