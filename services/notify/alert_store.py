@@ -2,22 +2,63 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, delete, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import add_new, upsert
-from services.notify.tables import Alert, AlertRead, Approval, Child, StoredBell
+from services.notify.tables import (
+    Alert,
+    AlertRead,
+    Approval,
+    Child,
+    Involvements,
+    Restrictions,
+    StoredBell,
+)
 
 
-async def pupils_by_place(
-    db: AsyncConnection, upns: Collection[str | None]
-) -> dict[tuple[str | None, str], dict[str, Any]]:
-    """Return what rolls say of these pupils, by UPN and URN."""
-    rows = await db.execute(select(Child.__table__).where(Child.upn.in_(upns)))
-    return {(row.upn, row.urn): row.pupil for row in rows}
+class Children(NamedTuple):
+    """What is held of some children."""
+
+    involvements: dict[str, list[dict[str, Any]]]
+    """By UPN, of those with whom anybody works."""
+    restrictions: dict[str, list[dict[str, Any]]]
+    """By UPN, of those whose record has any."""
+    pupils: dict[tuple[str | None, str], dict[str, Any]]
+    """What rolls say of them, by UPN and URN."""
+
+
+def _about_children() -> CompoundSelect[Any]:
+    upns: BindParameter[Any] = bindparam("upns", expanding=True)
+    tables = (
+        ("involvements", Involvements, literal(""), Involvements.involvements),
+        ("restrictions", Restrictions, literal(""), Restrictions.restrictions),
+        ("pupils", Child, Child.urn, Child.pupil),
+    )
+    parts = [
+        select(literal(what).label("what"), table.upn, urn.label("urn"), held.label("held")).where(
+            table.upn.in_(upns)
+        )
+        for what, table, urn, held in tables
+    ]
+    return union_all(*parts)
+
+
+_ABOUT_CHILDREN = _about_children()
+
+
+async def children_of(db: AsyncConnection, upns: Collection[str | None]) -> Children:
+    """Read all that bears on who may know what of these children, in one statement."""
+    found = Children({}, {}, {})
+    for row in await db.execute(_ABOUT_CHILDREN, {"upns": list(upns)}):
+        if row.what == "pupils":
+            found.pupils[row.upn, row.urn] = row.held
+        else:
+            getattr(found, row.what)[row.upn] = row.held
+    return found
 
 
 async def save_children(
@@ -59,12 +100,13 @@ async def save_alerts(db: AsyncConnection, alerts: Sequence[dict[str, Any]]) -> 
 
 
 async def approvals_by_bell(
-    db: AsyncConnection, bells: Collection[UUID]
+    db: AsyncConnection, bells: Collection[UUID], *, lock: bool
 ) -> dict[UUID, list[dict[str, Any]]]:
-    """Return these bells' approvals, oldest first."""
+    """Return these bells' approvals, oldest first; locked, nobody else changes them meanwhile."""
     found: dict[UUID, list[dict[str, Any]]] = {bell: [] for bell in bells}
     query = select(Approval.__table__).where(Approval.bell.in_(bells))
-    for row in await db.execute(query.order_by(Approval.requested_at, Approval.id)):
+    query = query.order_by(Approval.requested_at, Approval.id)
+    for row in await db.execute(query.with_for_update() if lock else query):
         found[row.bell].append(dict(row._mapping))
     return found
 

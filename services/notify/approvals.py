@@ -121,7 +121,7 @@ def _settle(row: dict[str, Any], said: Answer, out: Telling) -> None:
 
 async def _matter(db: AsyncConnection, bell_id: UUID) -> tuple[dict[str, Any], Known]:
     bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
-    return bell, await known_of(db, [bell])
+    return bell, await known_of(db, [bell], to_change=True)
 
 
 @dataclass

@@ -61,7 +61,7 @@ class Notifier:
         rules = self.rules
         bells = [msgspec.to_builtins(event.bell) for event in events]
         out = await telling(db, {e.bell.id for e in events}, self.now(), rules.version)
-        known = await known_of(db, bells)
+        known = await known_of(db, bells, to_change=True)
         for event, bell in zip(events, bells, strict=True):
             _take_bell(event, bell, known, rules, out)
         await alert_store.save_bells(db, {bell["id"]: bell for bell in bells}.values())

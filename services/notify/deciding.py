@@ -48,24 +48,23 @@ class Decided(NamedTuple):
     """Who is to be asked to approve: practitioner and role; None: nobody needs to be."""
 
 
-async def known_of(db: AsyncConnection, bells: Iterable[Mapping[str, Any]]) -> Known:
-    """Read what is held about these bells and their children."""
+async def known_of(
+    db: AsyncConnection, bells: Iterable[Mapping[str, Any]], *, to_change: bool = False
+) -> Known:
+    """Read what is held about these bells and their children; `to_change`, approvals are locked."""
     bells = list(bells)
-    upns = {bell["upn"] for bell in bells}
-    involvements = await directory_store.involvements_by_upn(db, upns)
-    pupils = await alert_store.pupils_by_place(db, upns)
-    approvals = await alert_store.approvals_by_bell(db, {_id(bell) for bell in bells})
+    held = await alert_store.children_of(db, {bell["upn"] for bell in bells})
     near = Near(
         {bell["urn"] for bell in bells},
-        {la for pupil in pupils.values() if (la := pupil.get("home_la"))},
-        {one["practitioner"] for child in involvements.values() for one in child},
+        {la for pupil in held.pupils.values() if (la := pupil.get("home_la"))},
+        {one["practitioner"] for child in held.involvements.values() for one in child},
     )
     return Known(
         {person.id: person for person in await directory_store.people_near(db, near)},
-        involvements,
-        await directory_store.restrictions_by_upn(db, upns),
-        pupils,
-        approvals,
+        held.involvements,
+        held.restrictions,
+        held.pupils,
+        await alert_store.approvals_by_bell(db, {_id(bell) for bell in bells}, lock=to_change),
     )
 
 
@@ -77,8 +76,9 @@ def decide(
     Whom an approval asks is a recipient too. With `anew` an earlier refusal does not count: the
     bell has been raised or grown worse since.
     """
-    matter = _Matter(bell, known, rules, day, anew)
-    decided = {one.person.id: matter.decided(one) for one in recipients_of(*matter.asked_of_routes)}
+    matter = _matter(bell, known, rules, day, anew=anew)
+    found = recipients_of(matter.about, rules.routes, known.people.values())
+    decided = {one.person.id: matter.decided(one) for one in found}
     asks = [ask for one in decided.values() for ask in one.asks or ()]
     for id, role in [*matter.asked_before(), *asks]:
         person, capacity = known.people[id], Capacity(role, False, "none")
@@ -94,22 +94,11 @@ class _Matter(NamedTuple):
     bell: Mapping[str, Any]
     known: Known
     rules: SharingRules
-    day: date
+    about: About
+    footings: frozenset[str]
+    """On which anybody works with the child that day."""
+    facts: Facts
     anew: bool
-
-    @property
-    def about(self) -> About:
-        bell, child = self.bell, self.known.involvements.get(self.bell["upn"], ())
-        home_la = self.pupil.get("home_la")
-        return About(bell["kind"], bell["severity"], bell["urn"], home_la, self.day, tuple(child))
-
-    @property
-    def asked_of_routes(self) -> tuple[Any, ...]:
-        return self.about, self.rules.routes, self.known.people.values()
-
-    @property
-    def pupil(self) -> dict[str, Any]:
-        return self.known.pupils.get((self.bell["upn"], self.bell["urn"]), {})
 
     def asked_before(self) -> list[tuple[str, str]]:
         """Who has been asked to approve, and still holds the role at the school."""
@@ -126,7 +115,7 @@ class _Matter(NamedTuple):
 
     def decided(self, recipient: Recipient) -> Decided:
         decision = self._decision(recipient)
-        body, cut = shown(decision, recipient, self._facts())
+        body, cut = shown(decision, recipient, self.facts)
         asked = [
             _request_as_seen(row)
             for row in self.known.approvals.get(_id(self.bell), ())
@@ -142,11 +131,11 @@ class _Matter(NamedTuple):
         asked = Asked(
             self.bell["kind"],
             self.bell["severity"],
-            frozenset(one["footing"] for one in self.about.active),
+            self.footings,
             restricted_for(recipient.person, restrictions),
             state == "released",
         )
-        decision = self.rules.policies.decide(recipient, asked, self.day)
+        decision = self.rules.policies.decide(recipient, asked, self.about.day)
         if decision.awaiting and state == "refused" and not self.anew:
             return NOTHING._replace(forbidden_by=decision.forbidden_by)
         return decision
@@ -170,21 +159,30 @@ class _Matter(NamedTuple):
         as_role = [Recipient(person, (Capacity(role, False, "none"),)) for person in people]
         return [(one.person.id, role) for one in as_role if self._decision(one).fields]
 
-    def _facts(self) -> Facts:
-        active, people = self.about.active, self.known.people
-        working = [
-            {"id": id, "name": people[id].name, "role": one["role"]}
-            for one in active
-            if (id := one["practitioner"]) in people
-        ]
-        return Facts(self.bell, self.pupil, [one["footing"] for one in active], working)
+
+def _matter(
+    bell: Mapping[str, Any], known: Known, rules: SharingRules, day: date, *, anew: bool
+) -> _Matter:
+    pupil = known.pupils.get((bell["upn"], bell["urn"]), {})
+    involvements = tuple(known.involvements.get(bell["upn"], ()))
+    about = About(
+        bell["kind"], bell["severity"], bell["urn"], pupil.get("home_la"), day, involvements
+    )
+    active, people = about.active, known.people
+    working = [
+        {"id": id, "name": people[id].name, "role": one["role"]}
+        for one in active
+        if (id := one["practitioner"]) in people
+    ]
+    facts = Facts(bell, pupil, [one["footing"] for one in active], working)
+    return _Matter(bell, known, rules, about, frozenset(facts.footings), facts, anew)
 
 
 def eligible(
     role: str, bell: Mapping[str, Any], known: Known, rules: SharingRules, day: date
 ) -> list[tuple[str, str]]:
     """Return who could be asked in this role to approve: practitioner and role."""
-    return _Matter(bell, known, rules, day, anew=False).eligible(role)
+    return _matter(bell, known, rules, day, anew=False).eligible(role)
 
 
 def next_of(recipient: Recipient) -> tuple[str, int]:

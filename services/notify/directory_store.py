@@ -1,7 +1,7 @@
 """Queries about the directory: who there is, and who works with a child. Nothing here commits."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import String, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import upsert
 from services.notify.agreement import AddedAgency
 from services.notify.routing import Person
-from services.notify.tables import Agency, Involvements, Practitioner, Restrictions
+from services.notify.tables import Agency, Practitioner
 
 
 class Near(NamedTuple):
@@ -52,24 +52,6 @@ async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:
         rows = await db.execute(select(Practitioner.id).where(Practitioner.id.in_(part)))
         found.update(rows.scalars())
     return found
-
-
-async def involvements_by_upn(
-    db: AsyncConnection, upns: Collection[str | None]
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the involvements of these children, for those with whom anybody works."""
-    table = Involvements
-    rows = await db.execute(select(table.upn, table.involvements).where(table.upn.in_(upns)))
-    return {row.upn: row.involvements for row in rows}
-
-
-async def restrictions_by_upn(
-    db: AsyncConnection, upns: Collection[str | None]
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the restrictions on these children's records, for those that have any."""
-    table = Restrictions
-    rows = await db.execute(select(table.upn, table.restrictions).where(table.upn.in_(upns)))
-    return {row.upn: row.restrictions for row in rows}
 
 
 async def save_agencies(db: AsyncConnection, agencies: Iterable[AddedAgency]) -> None:

@@ -154,13 +154,16 @@ async def _read(
     return await reading.read_and_record(state.database, caller, rows, rules, now)
 
 
-async def own_seen(db: Any, request: Request, caller: Caller, id: UUID) -> Seen:
-    """Return one of the caller's own alerts, locked, as it may be seen now.
+async def own_seen(
+    db: Any, request: Request, caller: Caller, id: UUID, *, lock: bool = True
+) -> Seen:
+    """Return one of the caller's own alerts, locked if asked, as it may be seen now.
 
     Raises:
         NotFound: it is none of theirs, or may be seen no more.
     """
-    row = (await db.execute(_own(caller).where(Alert.id == id).with_for_update())).first()
+    query = _own(caller).where(Alert.id == id)
+    row = (await db.execute(query.with_for_update() if lock else query)).first()
     notifier = request.app.state.notifier
     rows = [row._mapping] if row else []
     for seen in await reading.as_seen_now(db, rows, notifier.rules, notifier.now()):
