@@ -11,6 +11,19 @@ from services.notify.agreement import AddedAgency
 from services.notify.routing import Person
 from services.notify.tables import Agency, Practitioner
 
+URNS_AT_ONCE = 200
+"""Schools named in one statement: SQLite takes a thousand parts of a condition at most."""
+
+_PEOPLE = select(
+    Practitioner.id,
+    Practitioner.name,
+    Practitioner.roles,
+    Practitioner.agency,
+    Agency.kind,
+    Agency.urns,
+    Agency.la,
+).join(Agency, Agency.id == Practitioner.agency)
+
 
 class Near(NamedTuple):
     """Whom some bells could concern: people of these schools and authorities, and these people."""
@@ -22,25 +35,17 @@ class Near(NamedTuple):
 
 async def people_near(db: AsyncConnection, near: Near) -> list[Person]:
     """Return the practitioners whom some bells could concern, with their agencies."""
-    # A list of URNs is JSON: a number of six digits is found in its text.
-    serve = [cast(Agency.urns, String).like(f'%"{urn}"%') for urn in sorted(near.urns)]
-    rows = await db.execute(
-        select(
-            Practitioner.id,
-            Practitioner.name,
-            Practitioner.roles,
-            Practitioner.agency,
-            Agency.kind,
-            Agency.urns,
-            Agency.la,
-        )
-        .join(Agency, Agency.id == Practitioner.agency)
-        .where(or_(Practitioner.id.in_(near.ids), Agency.la.in_(near.las), *serve))
-    )
-    return [
-        Person(r.id, frozenset(r.roles), r.agency, r.kind, frozenset(r.urns), r.la, r.name)
-        for r in rows
-    ]
+    urns = sorted(near.urns)
+    found: dict[str, Person] = {}
+    for start in range(0, max(len(urns), 1), URNS_AT_ONCE):
+        # A list of URNs is JSON: a number of six digits is found in its text.
+        part = urns[start : start + URNS_AT_ONCE]
+        serve = [cast(Agency.urns, String).like(f'%"{urn}"%') for urn in part]
+        query = _PEOPLE.where(or_(Practitioner.id.in_(near.ids), Agency.la.in_(near.las), *serve))
+        for r in await db.execute(query):
+            urns_of = frozenset(r.urns)
+            found[r.id] = Person(r.id, frozenset(r.roles), r.agency, r.kind, urns_of, r.la, r.name)
+    return list(found.values())
 
 
 async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:

@@ -134,6 +134,37 @@ async def test_a_changed_record_is_named(house: House, change: str) -> None:
     assert await house.get("/v1/disclosures/verify") == {"ok": False, "first_bad": 2}
 
 
+async def test_two_leads_who_release_at_once_release_once(house: House) -> None:
+    people = {"ula": "safeguarding_lead", "pat": "police_contact"}
+    await house.put("/v1/agencies/police", {"name": "Police", "kind": "police"})
+    for (name, role), agency in zip(people.items(), ("elm", "police"), strict=True):
+        body = {"name": name, "agency": agency, "roles": [role]}
+        await house.put(f"/v1/practitioners/{name}", body)
+    risk = works("pat", "police_contact", footing="missing_or_exploitation_risk")
+    await house.involve(works(), risk)
+    await house.tell(bell())
+
+    async def approve(who: str) -> int:
+        (alert,) = await house.alerts_of(who)
+        path = f"/v1/alerts/{alert['id']}/approve"
+        return (await house.client.post(path, headers=house.of(who))).status_code
+
+    answers = await asyncio.gather(*(approve(who) for who in ("sue", "ula") * 4))
+
+    assert sorted(answers) == [200, *[409] * 7]
+    about = [one["decision"] for one in await house.records() if one["recipient"] == "pat"]
+    assert about == ["awaiting_approval", "approved", "shared"]
+
+
+async def test_reads_at_once_are_recorded_once(house: House) -> None:
+    await house.tell(bell())
+
+    await asyncio.gather(*(house.alerts_of("sam") for _ in range(8)))
+
+    assert [one["decision"] for one in await house.records()].count("read") == 1
+    assert await house.get("/v1/disclosures/verify") == {"ok": True}
+
+
 async def test_two_senders_send_each_message_once(house: House) -> None:
     state = house.app.state
     second = asyncio.create_task(Sender(state.settings, state.database, state.vault).run(0.02))
