@@ -52,6 +52,27 @@ def test_forbid_wins_and_is_named() -> None:
     assert decision.forbidden_by == {"upn": ("f",)}
 
 
+@pytest.mark.parametrize(
+    ("agency", "role", "kept"),
+    [
+        ("social_care", "social_worker", ["upn"]),
+        ("local_authority", "social_worker", ["upn"]),
+        ("health", "school_nurse", ["upn"]),
+        ("social_care", "attendance_officer", ["upn"]),
+        ("police", "police_contact", ["upn", "codes", "reason", "comment", "health"]),
+        ("local_authority", "attendance_officer", []),
+        ("school", "attendance_lead", []),
+    ],
+)
+def test_what_is_forbidden_stays_so_whatever_a_later_policy_permits(
+    agency: str, role: str, kept: list[str]
+) -> None:
+    everything = Policies(national() + permit("everything"))
+    capacity = Capacity(role, True, "child_in_need")
+
+    assert everything.decide(recipient(agency, capacity), LATENESS, DAY).withheld == kept
+
+
 def test_without_a_permit_nothing_is_shown() -> None:
     stranger = recipient("health", Capacity("school_nurse", False, "none"))
 
