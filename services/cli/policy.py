@@ -11,7 +11,7 @@ from services.notify.sharing_rules import NotUsable, SharingRules
 from services.notify.vocabulary import KIND_TELLS
 from services.risk.catalogue import RULES
 
-policy_app = typer.Typer(no_args_is_help=True, help="Who may see what: routes, policies, the agreement.")
+policy_app = typer.Typer(no_args_is_help=True, help="Who may see what: the sharing rules.")
 Agreement = Annotated[
     Path | None,
     typer.Option(envvar="FIRSTBELL_AGREEMENT", help="The local agreement, if there is one."),

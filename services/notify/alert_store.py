@@ -48,6 +48,14 @@ def _about_children() -> CompoundSelect[Any]:
 
 
 _ABOUT_CHILDREN = _about_children()
+_BELLS: BindParameter[Any] = bindparam("bells", expanding=True)
+_ALERTS = select(Alert.__table__).where(Alert.bell.in_(_BELLS)).order_by(Alert.id).with_for_update()
+_APPROVALS = (
+    select(Approval.__table__)
+    .where(Approval.bell.in_(_BELLS))
+    .order_by(Approval.requested_at, Approval.id)
+)
+_APPROVALS_LOCKED = _APPROVALS.with_for_update()
 
 
 async def children_of(db: AsyncConnection, upns: Collection[str | None]) -> Children:
@@ -88,8 +96,7 @@ async def alerts_by_bell(
 ) -> dict[UUID, dict[str, dict[str, Any]]]:
     """Return these bells' alerts, by bell and recipient, locked: nobody acts on them meanwhile."""
     found: dict[UUID, dict[str, dict[str, Any]]] = {bell: {} for bell in bells}
-    query = select(Alert.__table__).where(Alert.bell.in_(bells)).order_by(Alert.id)
-    for row in await db.execute(query.with_for_update()):
+    for row in await db.execute(_ALERTS, {"bells": list(bells)}):
         found[row.bell][row.recipient] = dict(row._mapping)
     return found
 
@@ -104,9 +111,8 @@ async def approvals_by_bell(
 ) -> dict[UUID, list[dict[str, Any]]]:
     """Return these bells' approvals, oldest first; locked, nobody else changes them meanwhile."""
     found: dict[UUID, list[dict[str, Any]]] = {bell: [] for bell in bells}
-    query = select(Approval.__table__).where(Approval.bell.in_(bells))
-    query = query.order_by(Approval.requested_at, Approval.id)
-    for row in await db.execute(query.with_for_update() if lock else query):
+    query = _APPROVALS_LOCKED if lock else _APPROVALS
+    for row in await db.execute(query, {"bells": list(bells)}):
         found[row.bell].append(dict(row._mapping))
     return found
 

@@ -1,6 +1,6 @@
 """Who would be told of a bell, what each may see, and why: for delivery, dry run and each read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,7 +20,7 @@ from services.notify.routing import (
 )
 from services.notify.sharing import NOTHING, Asked, Decision
 from services.notify.sharing_rules import SharingRules
-from services.notify.shown import Facts, shown
+from services.notify.shown import Facts, shown, told_by_explanation
 
 NEXT_ROLE, AFTER_HOURS = "headteacher", 4
 """Who is asked next, and when, if the route does not say: an approval never expires in silence."""
@@ -98,13 +98,15 @@ class _Matter(NamedTuple):
     footings: frozenset[str]
     """On which anybody works with the child that day."""
     facts: Facts
+    approvals: Sequence[Mapping[str, Any]]
+    """The bell's."""
     anew: bool
 
     def asked_before(self) -> list[tuple[str, str]]:
         """Who has been asked to approve, and still holds the role at the school."""
         return [
             (one["practitioner"], one["role"])
-            for row in self.known.approvals.get(_id(self.bell), ())
+            for row in self.approvals
             for one in row["asked"]
             if self._holds(one["practitioner"], one["role"])
         ]
@@ -118,7 +120,7 @@ class _Matter(NamedTuple):
         body, cut = shown(decision, recipient, self.facts)
         asked = [
             _request_as_seen(row)
-            for row in self.known.approvals.get(_id(self.bell), ())
+            for row in self.approvals
             if any(one["practitioner"] == recipient.person.id for one in row["asked"])
         ]
         if asked and decision.fields:
@@ -141,7 +143,7 @@ class _Matter(NamedTuple):
         return decision
 
     def _state(self, recipient: Recipient) -> str | None:
-        rows = self.known.approvals.get(_id(self.bell), ())
+        rows = self.approvals
         states = [row["state"] for row in rows if row["recipient"] == recipient.person.id]
         return states[-1] if states else None
 
@@ -174,8 +176,10 @@ def _matter(
         for one in active
         if (id := one["practitioner"]) in people
     ]
-    facts = Facts(bell, pupil, [one["footing"] for one in active], working)
-    return _Matter(bell, known, rules, about, frozenset(facts.footings), facts, anew)
+    footings = [one["footing"] for one in active]
+    facts = Facts(bell, pupil, footings, working, told_by_explanation(bell))
+    approvals = known.approvals.get(_id(bell), ())
+    return _Matter(bell, known, rules, about, frozenset(footings), facts, approvals, anew)
 
 
 def eligible(

@@ -1,9 +1,10 @@
 """Queries about the directory: who there is, and who works with a child. Nothing here commits."""
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import BindParameter, Executable, String, bindparam, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
@@ -14,15 +15,28 @@ from services.notify.tables import Agency, Practitioner
 URNS_AT_ONCE = 200
 """Schools named in one statement: SQLite takes a thousand parts of a condition at most."""
 
-_PEOPLE = select(
-    Practitioner.id,
-    Practitioner.name,
-    Practitioner.roles,
-    Practitioner.agency,
-    Agency.kind,
-    Agency.urns,
-    Agency.la,
-).join(Agency, Agency.id == Practitioner.agency)
+
+@cache
+def _people(urns: int) -> Executable:
+    """Return the query for people near so many schools, made once for each number of them."""
+    # A list of URNs is JSON: a number of six digits is found in its text, without reading the list.
+    urns_text = cast(Agency.urns, String)
+    serve = [urns_text.like(bindparam(f"urn_{n}", type_=String)) for n in range(urns)]
+    ids: BindParameter[Any] = bindparam("ids", expanding=True)
+    las: BindParameter[Any] = bindparam("las", expanding=True)
+    return (
+        select(
+            Practitioner.id,
+            Practitioner.name,
+            Practitioner.roles,
+            Practitioner.agency,
+            Agency.kind,
+            urns_text.label("urns"),
+            Agency.la,
+        )
+        .join(Agency, Agency.id == Practitioner.agency)
+        .where(or_(Practitioner.id.in_(ids), Agency.la.in_(las), *serve))
+    )
 
 
 class Near(NamedTuple):
@@ -34,17 +48,19 @@ class Near(NamedTuple):
 
 
 async def people_near(db: AsyncConnection, near: Near) -> list[Person]:
-    """Return the practitioners whom some bells could concern, with their agencies."""
+    """Return the practitioners whom some bells could concern, with their agencies.
+
+    Of the schools that an agency serves, those alone are given that were asked about.
+    """
     urns = sorted(near.urns)
     found: dict[str, Person] = {}
     for start in range(0, max(len(urns), 1), URNS_AT_ONCE):
-        # A list of URNs is JSON: a number of six digits is found in its text.
         part = urns[start : start + URNS_AT_ONCE]
-        serve = [cast(Agency.urns, String).like(f'%"{urn}"%') for urn in part]
-        query = _PEOPLE.where(or_(Practitioner.id.in_(near.ids), Agency.la.in_(near.las), *serve))
-        for r in await db.execute(query):
-            urns_of = frozenset(r.urns)
-            found[r.id] = Person(r.id, frozenset(r.roles), r.agency, r.kind, urns_of, r.la, r.name)
+        values = {f"urn_{n}": f'%"{urn}"%' for n, urn in enumerate(part)}
+        asked = {"ids": list(near.ids), "las": list(near.las), **values}
+        for r in await db.execute(_people(len(part)), asked):
+            serves = frozenset(urn for urn in urns if f'"{urn}"' in r.urns)
+            found[r.id] = Person(r.id, frozenset(r.roles), r.agency, r.kind, serves, r.la, r.name)
     return list(found.values())
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.notify.vocabulary import Footing, Role, Severity
 
-Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=40)]
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 HowSoon = Literal["at_once", "same_morning", "digest"]
 SOONEST_FIRST: tuple[HowSoon, ...] = ("at_once", "same_morning", "digest")
 

@@ -64,6 +64,9 @@ class Decision(NamedTuple):
 NOTHING = Decision([], list(FIELDS), [], [], [], None, {}, {}, [])
 
 
+_Question = tuple[frozenset[str], str, tuple[Capacity, ...], Asked]
+
+
 class _Seen(NamedTuple):
     """What is decided for one capacity."""
 
@@ -99,7 +102,7 @@ class Policies:
             name: relied_from.get(name) or _from(name, policy) for name, policy in by_id.items()
         }
         self._sets: dict[frozenset[str], cedarpy.PolicySet] = {}
-        self._seen: dict[tuple[Any, ...], _Seen] = {}
+        self._decided: dict[_Question, Decision] = {}
         self._today: tuple[date, frozenset[str]] | None = None
 
     def live(self, day: date) -> frozenset[str]:
@@ -111,16 +114,17 @@ class Policies:
 
     def decide(self, recipient: Recipient, asked: Asked, day: date) -> Decision:
         """Decide every field for one recipient, in all their capacities together."""
-        live = self.live(day)
-        try:
-            seen = [
-                self._in_capacity(live, recipient.person.agency_kind, capacity, asked)
-                for capacity in recipient.capacities
-            ]
-        except _Failed as failed:
-            log.error("a sharing policy failed: nothing is shared", errors=failed.args[0])
-            return NOTHING
-        return self._decision(_joined(seen))
+        live, agency_kind = self.live(day), recipient.person.agency_kind
+        # All that a policy can ask about, and nothing else: the same question, the same answer.
+        question = (live, agency_kind, recipient.capacities, asked)
+        if question not in self._decided:
+            try:
+                seen = [self._evaluate(live, agency_kind, one, asked) for one in question[2]]
+            except _Failed as failed:
+                log.error("a sharing policy failed: nothing is shared", errors=failed.args[0])
+                return NOTHING
+            self._decided[question] = self._decision(_joined(seen))
+        return self._decided[question]
 
     def _decision(self, seen: _Seen) -> Decision:
         counted = seen.permits or seen.waits
@@ -137,15 +141,6 @@ class Policies:
             seen.forbids,
             [] if counted else sorted(seen.untold),
         )
-
-    def _in_capacity(
-        self, live: frozenset[str], agency_kind: str, capacity: Capacity, asked: Asked
-    ) -> _Seen:
-        # All that a policy can ask about, and nothing else: the same question, the same answer.
-        question = (live, agency_kind, capacity, asked)
-        if question not in self._seen:
-            self._seen[question] = self._evaluate(live, agency_kind, capacity, asked)
-        return self._seen[question]
 
     def _evaluate(
         self, live: frozenset[str], agency_kind: str, capacity: Capacity, asked: Asked

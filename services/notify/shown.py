@@ -31,6 +31,8 @@ class Facts(NamedTuple):
     """On which anybody works with the child today."""
     practitioners: Sequence[Mapping[str, str]]
     """Who works with the child today: `id`, `name`, `role`."""
+    told: frozenset[str]
+    """The fields that the bell's explanation tells."""
 
 
 def shown(
@@ -44,7 +46,7 @@ def shown(
     if "school" in may:
         body["school"] = {"urn": bell["urn"]}
     if "explanation" in may:
-        whole = told_by_explanation(bell) <= may
+        whole = facts.told <= may
         body["explanation"] = bell["explanation"] if whole else _in_general(bell)
         cut += [] if whole else ["explanation"]
     if "evidence" in may:

@@ -10,6 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify.tables import Delivery, Endpoint, Involvements
 
+_OPEN_ENDPOINTS = (
+    select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
+    .where(Endpoint.disabled_at.is_(None))
+    .order_by(Endpoint.id)
+)
+
 
 async def row_of(db: AsyncConnection, table: Any, key: Any) -> Row[Any] | None:
     """Return a table's row by its primary key, or None."""
@@ -25,14 +31,8 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
 
 async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
     """Return the endpoints at which practitioners and agencies are reached, by these one's ids."""
-    table = Endpoint
-    rows = await db.execute(
-        select(table.id, table.practitioner, table.agency)
-        .where(table.disabled_at.is_(None))
-        .order_by(table.id)
-    )
     found: dict[str, list[UUID]] = {}
-    for row in rows:
+    for row in await db.execute(_OPEN_ENDPOINTS):
         owner = f"practitioner {row.practitioner}" if row.practitioner else f"agency {row.agency}"
         found.setdefault(owner, []).append(row.id)
     return found

@@ -52,7 +52,9 @@ def body(
     decision = NOTHING._replace(
         fields=[f for f in FIELDS if f in fields], withheld=[f for f in FIELDS if f not in fields]
     )
-    facts = Facts({**BELL, **bell}, pupil, ["child_in_need", "youth_justice"], TEAM)
+    rung = {**BELL, **bell}
+    footings = ["child_in_need", "youth_justice"]
+    facts = Facts(rung, pupil, footings, TEAM, told_by_explanation(rung))
     return shown(decision, who, facts)
 
 
