@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import select
 
 from libs.common.school_day import utc_now
@@ -42,6 +44,13 @@ RELATIVE = {"kind": "relative", "practitioner": "sam", "reason": "The child's un
 NO_CODES = """
 @id("all") @basis("b") @source("s") permit (principal, action, resource);
 @id("no-codes") @basis("our agreement") @source("s") forbid (principal, action, resource)
+when { resource.field == Field::"codes" };
+"""
+
+
+FORBID_CODES = """
+@id("no-codes") @basis("our agreement") @source("page 4")
+forbid (principal, action == Action::"see", resource)
 when { resource.field == Field::"codes" };
 """
 
@@ -319,6 +328,25 @@ async def test_an_alert_says_how_soon_and_who_is_next(house: House) -> None:
         "escalate_to": "safeguarding_lead",
         "after_hours": 4,
     }
+
+
+async def test_a_local_agreement_holds_and_is_read_anew_while_the_service_runs(
+    settings: ServiceSettings, tmp_path: Path
+) -> None:
+    path = tmp_path / "agreement.yaml"
+    mash = {"id": "mash", "name": "MASH", "kind": "social_care", "la": "330"}
+    agreed = {"name": "Northshire", "version": 1, "agencies": [mash]}
+    path.write_text(yaml.safe_dump(agreed))
+    async with running(settings.model_copy(update={"agreement": path})) as house:
+        await house.settle()
+        await house.tell(bell())
+        (before,) = await house.alerts_of("sam")
+        path.write_text(yaml.safe_dump({**agreed, "policies": FORBID_CODES}))
+        await house.app.state.watcher.look()
+        (after,) = await house.alerts_of("sam")
+
+        assert (await house.get("/v1/agencies/mash"))["name"] == "MASH"
+    assert set(after["withheld"]) - set(before["withheld"]) == {"codes"}
 
 
 async def test_every_record_names_the_version_that_decided(house: House) -> None:
