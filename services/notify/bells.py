@@ -77,11 +77,12 @@ def _take_bell(
         kind = type_of(event.change, told=told, quiet=event.quiet)
         if kind is None:
             continue
-        if not one.decision.fields and told:
-            continue  # may see it no more: told of the end below, and of nothing before
+        shares = bool(one.decision.fields)
+        if told and not shares and bell["status"] != "ringing":
+            continue  # may see it no more: the bare end is told, and recorded, below
         left.pop(one.recipient.person.id, None)
         out.record(bell, one, event.id, event.change)
-        if one.decision.fields:
+        if shares:
             out.tell(bell, kind, one, event.id)
     if bell["status"] != "ringing":
         _tell_end(event, bell, known, list(left.values()), out)

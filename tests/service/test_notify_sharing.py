@@ -1,5 +1,6 @@
 """Restrictions, each read decided again, and the dry run that explains every decision."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from tests.service.notify_app import (
     AGENCIES,
     BEN,
     PRACTITIONERS,
+    CaseSystem,
     House,
     bell,
     running,
@@ -105,6 +107,24 @@ async def test_a_restriction_takes_away_what_was_told_at_the_next_read(house: Ho
     assert "nobody has said why" not in after["explanation"]
     assert {"school", "sessions"} <= set(after["withheld"])
     assert gone.status_code == 404
+
+
+async def test_who_may_see_it_no_more_hears_of_its_end_alone_and_nothing_of_the_child(
+    house: House,
+) -> None:
+    with CaseSystem() as system:
+        await house.endpoint(system.url())
+        await house.tell(bell())
+        await restrict(house, RELATIVE)
+        await house.tell(bell("escalated", 2), bell("withdrawn", 3))
+        got = [json.loads(one.body) for one in await system.has(2)]
+
+    assert [one["type"] for one in got] == ["alert.raised", "alert.withdrawn"]
+    assert got[1]["data"]["child"] == {}
+    sams = [one for one in await house.ledger() if one["recipient"] == "sam"]
+    assert [one["decision"] for one in sams] == ["shared", "withheld", "withheld"]
+    (notice,) = await house.alerts_of("sam")
+    assert (notice["status"], notice["child"], notice["school"]) == ("withdrawn", {}, None)
 
 
 async def test_a_restriction_on_one_child_is_none_on_another(house: House) -> None:
