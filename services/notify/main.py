@@ -13,6 +13,7 @@ from services.notify import directory_store, sharing_rules
 from services.notify.api import router
 from services.notify.approvals import Clock
 from services.notify.bells import Notifier
+from services.notify.retelling import decide_again
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
 from services.notify.sharing_rules import SharingRules, Watcher
@@ -30,7 +31,12 @@ async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
     state.relay = Relay(state.database, state.log)
-    state.sender = Sender(state.settings, state.database, state.vault)
+    state.sender = Sender(
+        state.settings,
+        state.database,
+        state.vault,
+        lambda db: decide_again(db, state.notifier.rules, state.notifier.now()),
+    )
     consumer = Consumer(
         state.log,
         state.database,

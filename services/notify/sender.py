@@ -1,6 +1,7 @@
 """The sender: signs messages, posts them, and records each attempt; no transaction is open then."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import httpx
 from httpx_secure import httpx_ssrf_protection
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook
 
 from libs.common.database import Database
@@ -26,12 +28,23 @@ ANSWER_BYTES_MAX = 65_536
 
 
 class Sender:
-    """Delivers what is due. Call `wake` after a commit: it looks at once."""
+    """Delivers what is due. Call `wake` after a commit: it looks at once.
 
-    def __init__(self, settings: ServiceSettings, database: Database, vault: Vault) -> None:
+    Args:
+        before_retries: run in the transaction that claims messages, for those tried before.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        vault: Vault,
+        before_retries: Callable[[AsyncConnection], Awaitable[None]],
+    ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
+        self._before_retries = before_retries
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -65,6 +78,7 @@ class Sender:
         if room == 0:
             return []
         async with self._database.transaction() as db:
+            await self._before_retries(db)
             return await store.claim_due(db, utc_now(), LEASE, room)
 
     async def _send(self, client: httpx.AsyncClient, row: Row[Any]) -> None:

@@ -35,6 +35,15 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
     await engine.dispose()
 
 
+def second_sender(house: House) -> Sender:
+    state = house.app.state
+
+    async def nothing_changed(_: object) -> None:
+        return
+
+    return Sender(state.settings, state.database, state.vault, nothing_changed)
+
+
 async def rows(house: House, query: str) -> list[Any]:
     async with house.app.state.database.reading() as db:
         return list((await db.execute(text(query))).all())
@@ -166,8 +175,7 @@ async def test_reads_at_once_are_recorded_once(house: House) -> None:
 
 
 async def test_two_senders_send_each_message_once(house: House) -> None:
-    state = house.app.state
-    second = asyncio.create_task(Sender(state.settings, state.database, state.vault).run(0.02))
+    second = asyncio.create_task(second_sender(house).run(0.02))
     with CaseSystem() as system:
         endpoint = await house.endpoint(system.url())
         await house.tell(*[bell(number=number) for number in range(1, 31)])

@@ -15,6 +15,7 @@ from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify.tables import Disclosure
 from services.notify.vocabulary import FIELDS
+from tests.conftest import until
 from tests.service.notify_app import (
     ADA,
     AGENCIES,
@@ -125,6 +126,33 @@ async def test_who_may_see_it_no_more_hears_of_its_end_alone_and_nothing_of_the_
     assert [one["decision"] for one in sams] == ["shared", "withheld", "withheld"]
     (notice,) = await house.alerts_of("sam")
     assert (notice["status"], notice["child"], notice["school"]) == ("withdrawn", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("restriction", "state"),
+    [(RELATIVE, "dead"), ({"kind": "address_withheld", "reason": "A refuge"}, "delivered")],
+)
+async def test_a_message_that_is_tried_again_tells_what_may_be_told_by_then(
+    settings: ServiceSettings, restriction: dict[str, Any], state: str
+) -> None:
+    slower = settings.model_copy(update={"retry_base_s": 1.0})
+    async with running(slower) as house:
+        await house.settle()
+        with CaseSystem(500) as system:
+            endpoint = await house.endpoint(system.url())
+            await house.tell(bell())
+            await system.has(1)
+            await restrict(house, restriction)
+
+            async def settled() -> bool:
+                return (await house.deliveries(endpoint))[0]["state"] == state
+
+            await until(settled)
+            bodies = [json.loads(one.body)["data"] for one in system.got]
+
+    assert bodies[0]["school"] == {"urn": "100000"}
+    assert all("school" not in body for body in bodies[1:])
+    assert len(bodies) == (1 if state == "dead" else 2)
 
 
 async def test_a_restriction_on_one_child_is_none_on_another(house: House) -> None:
