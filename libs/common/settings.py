@@ -59,6 +59,11 @@ class ServiceSettings(BaseSettings):
     allow_private_endpoints: bool = Field(
         False, description="Let webhooks go to private addresses: a laptop, a closed network."
     )
+    agreement: Path | None = Field(
+        None,
+        description="The local information-sharing agreement: a YAML file laid over the national "
+        "sharing rules (docs/sharing.md). Read again when it changes.",
+    )
     request_bytes_max: int = Field(4_000_000, gt=0, description="Largest request body, in bytes.")
     retry_base_s: float = Field(5.0, gt=0, description="Seconds before a webhook's second attempt.")
     register_due_am: time = Field(

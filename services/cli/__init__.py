@@ -7,6 +7,7 @@ from services.cli.dead_letters import dead_app
 from services.cli.governance import docs
 from services.cli.ledger import ledger_app
 from services.cli.made_up import demo, evaluate, simulate
+from services.cli.policy import policy_app
 from services.cli.published import published_app
 from services.cli.retention import retention_app
 from services.cli.stack import migrate, serve, up
@@ -21,3 +22,4 @@ app.add_typer(dead_app, name="dead-letters")
 app.add_typer(published_app, name="published")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(retention_app, name="retention")
+app.add_typer(policy_app, name="policy")

@@ -16,7 +16,15 @@ from libs.common.retention import (
 )
 from libs.common.settings import ServiceSettings
 from services.notify import ledger
-from services.notify.tables import Alert, Child, Delivery, Involvements, StoredBell
+from services.notify.tables import (
+    Alert,
+    AlertRead,
+    Approval,
+    Child,
+    Delivery,
+    Involvements,
+    StoredBell,
+)
 
 
 async def erase(database: Database, settings: ServiceSettings, today: date) -> Erased:
@@ -31,6 +39,8 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
             "alerts": await erase_where(db, Alert, Alert.raised_at < start_of(oldest)),
             "bells": await erase_where(db, StoredBell, raised_on.as_string() < iso),
             "children": await erase_where(db, Child, left_on.as_string() < iso),
+            "approvals": await erase_where(db, Approval, Approval.requested_at < start_of(oldest)),
+            "reads": await erase_where(db, AlertRead, AlertRead.day < oldest),
             "deliveries": await erase_where(
                 db, Delivery, Delivery.created_at < sent_from, Delivery.state != "pending"
             ),

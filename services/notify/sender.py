@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import httpx
 from httpx_secure import httpx_ssrf_protection
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook
 
 from libs.common.database import Database
@@ -18,7 +20,7 @@ from libs.common.settings import ServiceSettings
 from services.notify import ledger, store
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
 from services.notify.secrets import Vault
-from services.notify.sharing import FIELDS
+from services.notify.vocabulary import FIELDS
 
 AT_ONCE = 32
 """Messages under way at a time."""
@@ -29,12 +31,23 @@ ANSWER_BYTES_MAX = 65_536
 
 
 class Sender:
-    """Delivers what is due. Call `wake` after a commit: it looks at once."""
+    """Delivers what is due. Call `wake` after a commit: it looks at once.
 
-    def __init__(self, settings: ServiceSettings, database: Database, vault: Vault) -> None:
+    Args:
+        before_retries: run in the transaction that claims messages, for those tried before.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        vault: Vault,
+        before_retries: Callable[[AsyncConnection], Awaitable[None]],
+    ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
+        self._before_retries = before_retries
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -68,6 +81,7 @@ class Sender:
         if room == 0:
             return []
         async with self._database.transaction() as db:
+            await self._before_retries(db)
             return await store.claim_due(db, utc_now(), LEASE, room)
 
     async def _send(self, client: httpx.AsyncClient, row: Row[Any]) -> None:

@@ -1,6 +1,6 @@
-"""Notify's tables: the directory, children, bells, alerts, disclosures, endpoints, deliveries."""
+"""Notify's tables: directory, children, bells, alerts, approvals, disclosures, deliveries."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,15 @@ class Involvements(Base):
     involvements: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
 
+class Restrictions(Base):
+    """What keeps parts of a child's record from somebody, as it was last set."""
+
+    __tablename__ = "restrictions"
+
+    upn: Mapped[str] = mapped_column(String(13), primary_key=True)
+    restrictions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
 class Child(Base):
     """What a school's roll says of a pupil."""
 
@@ -88,6 +97,46 @@ class Alert(Base):
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)
     """The permitted fields, as they were decided last: the body's `data`."""
     history: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    route: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """The route that led here: its name, how soon, by which means, and who is next."""
+
+
+class AlertRead(Base):
+    """That somebody saw an alert as it stood, on a day: told to the ledger once."""
+
+    __tablename__ = "alert_read"
+
+    alert: Mapped[UUID] = mapped_column(primary_key=True)
+    reader: Mapped[str] = mapped_column(String(200), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    seen: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256, in hex, of what was seen."""
+
+
+class Approval(Base):
+    """A disclosure that waits for a named person, or waited."""
+
+    __tablename__ = "approval"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bell: Mapped[UUID] = mapped_column(index=True)
+    upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    recipient: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(30))
+    """The recipient's."""
+    fields: Mapped[list[str]] = mapped_column(JSON)
+    """What would be released."""
+    asked: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    """Who may release it: practitioner and role, in the order in which they were asked."""
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    """awaiting, released, refused, or ended with the bell."""
+    round: Mapped[int]
+    """How often it has expired."""
+    next_role: Mapped[str] = mapped_column(String(30))
+    after_hours: Mapped[int]
+    requested_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    decided_by: Mapped[str | None] = mapped_column(String(200))
 
 
 class Disclosure(Base):

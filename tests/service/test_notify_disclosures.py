@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from libs.common.identifiers import check_letter
 from libs.common.settings import ServiceSettings
 from services.notify.checkpoints import Sealer
-from services.notify.sharing import FIELDS, Policies
+from services.notify.vocabulary import FIELDS
 from tests.conftest import until
 from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
 
@@ -44,9 +44,13 @@ async def test_every_decision_is_recorded_as_the_contract_says(house: House) -> 
         "policies", "decided_at", "hash", "previous_hash",
     }  # fmt: skip
     assert (sams["recipient"], sues["recipient"]) == ("sam", "sue")
-    assert sams["policies"] == ["worker-of-the-child"]
-    assert sues["policies"] == ["school-sees-its-own-pupil"]
-    assert sams["withheld"] == ["upn"]
+    assert sams["policies"] == [
+        "social-worker-of-the-child", "social-worker-on-a-statutory-footing",
+    ]  # fmt: skip
+    assert sues["policies"] == [
+        "school-leads-know-who-works-with-the-child", "school-staff-see-their-own-pupil",
+    ]  # fmt: skip
+    assert sams["withheld"] == ["upn", "comment"]
     assert sues["withheld"] == ["identifier"]
     for one in (sams, sues):
         assert one["decision"] == "shared"
@@ -74,7 +78,7 @@ async def test_what_is_withheld_is_recorded_and_makes_no_alert_and_no_message(
 
 
 async def test_a_policy_that_fails_shares_nothing_and_that_is_recorded(house: House) -> None:
-    house.app.state.notifier.policies = Policies(BROKEN)
+    house.by_policies(BROKEN)
 
     await house.tell(bell())
 
@@ -182,10 +186,10 @@ async def test_that_a_message_has_come_to_its_receiver_is_recorded(house: House)
         await system.has(1)
 
         async def recorded() -> bool:
-            return len(await house.ledger()) == 3
+            return len(await house.records()) == 3
 
         await until(recorded)
-    decided, _, delivered = await house.ledger()
+    decided, _, delivered = await house.records()
 
     assert (delivered["decision"], delivered["recipient"]) == ("delivered", "sam")
     for name in ("bell", "fields", "withheld", "basis"):
@@ -218,8 +222,8 @@ async def test_a_dry_run_says_what_a_bell_would_share_and_tells_nobody(house: Ho
     assert set(by_recipient) == {"sam", "sue"}
     sam = by_recipient["sam"]
     assert set(sam) >= {"recipient", "decision", "fields", "withheld", "basis", "policies"}
-    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn"])
-    assert sam["policies"] == ["worker-of-the-child"]
+    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn", "comment"])
+    assert "social-worker-of-the-child" in sam["policies"]
     assert await house.ledger() == await house.alerts_of("sam") == []
 
 

@@ -37,6 +37,15 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
     await engine.dispose()
 
 
+def second_sender(house: House) -> Sender:
+    state = house.app.state
+
+    async def nothing_changed(_: object) -> None:
+        return
+
+    return Sender(state.settings, state.database, state.vault, nothing_changed)
+
+
 async def rows(house: House, query: str) -> list[Any]:
     async with house.app.state.database.reading() as db:
         return list((await db.execute(text(query))).all())
@@ -150,9 +159,39 @@ async def test_not_even_the_owner_changes_the_ledger_by_mistake(
         await house.execute(change.format(table, key=key))
 
 
+async def test_two_leads_who_release_at_once_release_once(house: House) -> None:
+    people = {"ula": "safeguarding_lead", "pat": "police_contact"}
+    await house.put("/v1/agencies/police", {"name": "Police", "kind": "police"})
+    for (name, role), agency in zip(people.items(), ("elm", "police"), strict=True):
+        body = {"name": name, "agency": agency, "roles": [role]}
+        await house.put(f"/v1/practitioners/{name}", body)
+    risk = works("pat", "police_contact", footing="missing_or_exploitation_risk")
+    await house.involve(works(), risk)
+    await house.tell(bell())
+
+    async def approve(who: str) -> int:
+        (alert,) = await house.alerts_of(who)
+        path = f"/v1/alerts/{alert['id']}/approve"
+        return (await house.client.post(path, headers=house.of(who))).status_code
+
+    answers = await asyncio.gather(*(approve(who) for who in ("sue", "ula") * 4))
+
+    assert sorted(answers) == [200, *[409] * 7]
+    about = [one["decision"] for one in await house.records() if one["recipient"] == "pat"]
+    assert about == ["awaiting_approval", "approved", "shared"]
+
+
+async def test_reads_at_once_are_recorded_once(house: House) -> None:
+    await house.tell(bell())
+
+    await asyncio.gather(*(house.alerts_of("sam") for _ in range(8)))
+
+    assert [one["decision"] for one in await house.records()].count("read") == 1
+    assert (await house.get("/v1/disclosures/verify"))["ok"] is True
+
+
 async def test_two_senders_send_each_message_once(house: House) -> None:
-    state = house.app.state
-    second = asyncio.create_task(Sender(state.settings, state.database, state.vault).run(0.02))
+    second = asyncio.create_task(second_sender(house).run(0.02))
     with CaseSystem() as system:
         endpoint = await house.endpoint(system.url())
         await house.tell(*[bell(number=number) for number in range(1, 31)])

@@ -156,7 +156,7 @@ async def test_alerts_and_messages_go_and_the_ledger_still_holds(house: House) -
 
 
 async def ledger_has(house: House, count: int) -> bool:
-    return len(await house.ledger()) == count
+    return len(await house.records()) == count
 
 
 async def test_a_childs_ended_involvements_are_emptied_and_can_be_set_again(house: House) -> None:

@@ -211,7 +211,7 @@ async def notify_with_alerts(installation: Installation) -> AsyncIterator[notify
             await system.has(3)
 
             async def recorded() -> bool:
-                return len(await house.ledger()) == 7
+                return len(await house.records()) == 7
 
             await until(recorded)
         yield house

@@ -94,7 +94,7 @@ async def old(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[D
     """A ledger of two records as the first release wrote it."""
     async with databases.empty(request.param, tmp_path) as url:
         made = migrations.config("notify", url)
-        await asyncio.to_thread(command.upgrade, made, "20261123")
+        await asyncio.to_thread(command.upgrade, made, "20261124_sharing")
         database = Database(url, "notify")
         previous = "0" * 64
         async with database.transaction() as db:

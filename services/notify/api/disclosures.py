@@ -1,21 +1,20 @@
-"""The ledger of disclosures, and the dry run of a decision."""
+"""The ledger of disclosures."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 
 from libs.common.identifiers import Upn
-from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
-from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
-from services.notify import ledger, store
-from services.notify.api.access import Decider, LedgerReader
-from services.notify.api.parts import Name
+from libs.common.problems import documented
+from libs.common.service import Cursor, Limit, Page, after, cursor_of
+from services.notify import ledger
+from services.notify.api.access import LedgerReader
 from services.notify.checkpoints import file_of
 from services.notify.proof import prove
-from services.notify.tables import Disclosure, DisclosureContent, StoredBell
+from services.notify.tables import Disclosure, DisclosureContent
 
 router = APIRouter(tags=["disclosures"])
 
@@ -51,58 +50,6 @@ class Verified(BaseModel):
     why: str | None = None
     records: int = Field(description="Records that were read and hold.")
     checkpoints: int = Field(description="Signed checkpoints that they agree with.")
-
-
-class DecideIn(BaseModel):
-    """Which bell, and for whom if not for everybody."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    bell: UUID
-    recipient: Name | None = None
-
-
-class DecisionOut(BaseModel):
-    """What one recipient would see, and why."""
-
-    recipient: str
-    role: str
-    decision: Literal["shared", "withheld", "awaiting_approval"]
-    fields: list[str]
-    withheld: list[str]
-    basis: list[str]
-    policies: list[str]
-
-
-class Decisions(BaseModel):
-    """What everybody would see."""
-
-    decisions: list[DecisionOut]
-
-
-@router.post(
-    "/sharing/decide", summary="Try out a decision", dependencies=[Depends(json_only)],
-    responses=documented(NotFound, TooLarge, UnsupportedMediaType),
-)  # fmt: skip
-async def post_decide(request: Request, _: Decider, asked: DecideIn) -> Decisions:
-    """Say who would see what of a bell today, and why. Nothing is sent or recorded."""
-    async with request.app.state.database.reading() as db:
-        row = await store.row_of(db, StoredBell, asked.bell)
-        if row is None:
-            raise NotFound("No such bell has come.")
-        decided = await request.app.state.notifier.decide(db, row.bell)
-    return Decisions(
-        decisions=[
-            DecisionOut(
-                recipient=recipient.person.id,
-                role=recipient.role,
-                decision=decision.verdict,
-                **decision._asdict(),
-            )
-            for recipient, decision, _ in decided
-            if asked.recipient in {None, recipient.person.id}
-        ]
-    )
 
 
 @router.get("/disclosures", summary="Read the ledger", responses=documented())

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261124_ledger"
-down_revision = "20261123"
+down_revision = "20261124_sharing"
 
 KEPT = {
     "disclosure": ("UPDATE", "DELETE"),
