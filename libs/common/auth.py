@@ -1,9 +1,8 @@
 """Bearer tokens: who calls, and what the token allows."""
 
-import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,8 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from libs.common import tenants
+from libs.common.keyfile import made_once
 from libs.common.problems import Forbidden, Unauthenticated, Unavailable
 from libs.common.settings import ServiceSettings
 
@@ -81,19 +82,7 @@ class Issuer:
 
     def key(self) -> ECKey:
         """Return the signing key; the first call makes it."""
-        try:
-            return ECKey.import_key(json.loads(self._path.read_text()))
-        except FileNotFoundError:
-            pass
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        made = ECKey.generate_key("P-256", {"kid": "embedded", "alg": "ES256"}, private=True)
-        draft = self._path.with_suffix(f".{time.time_ns()}")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(made.as_dict(private=True)))
-        with contextlib.suppress(FileExistsError):  # another process made a key meanwhile
-            self._path.hardlink_to(draft)
-        draft.unlink()
-        return ECKey.import_key(json.loads(self._path.read_text()))
+        return ECKey.import_key(json.loads(made_once(self._path, _new_key)))
 
     def token(self, subject: str, lifetime: timedelta, **claims: Any) -> str:
         """Return a signed token with these claims, e.g. `scope="bells:read", urns=["100000"]`."""
@@ -107,6 +96,11 @@ class Issuer:
             **claims,
         }
         return jwt.encode({"alg": "ES256", "kid": "embedded"}, body, self.key())
+
+
+def _new_key() -> bytes:
+    made = ECKey.generate_key("P-256", {"kid": "embedded", "alg": "ES256"}, private=True)
+    return json.dumps(made.as_dict(private=True)).encode()
 
 
 class Verifier:
@@ -184,14 +178,25 @@ class Verifier:
 
 
 class Bearer(OAuth2):
-    """The security scheme of every service, with its scopes in the OpenAPI document."""
+    """The security scheme of every service, with its scopes in the OpenAPI document.
 
-    def __init__(self, scopes: dict[str, str]) -> None:
+    Args:
+        across: scopes whose routes read every tenant's rows, whoever calls.
+        beyond: scopes that open every tenant's rows to whoever bears them, on any route.
+    """
+
+    def __init__(
+        self, scopes: dict[str, str], across: Iterable[str] = (), beyond: Iterable[str] = ()
+    ) -> None:
         flows: Any = {"clientCredentials": {"tokenUrl": "token", "scopes": scopes}}
         super().__init__(flows=flows, scheme_name="bearer", auto_error=False)
+        self._across = frozenset(across)
+        self._beyond = frozenset(beyond)
 
     async def __call__(self, request: Request, needed: SecurityScopes) -> Caller:  # type: ignore[override]
         """Return the caller, whose token allows what the route needs.
+
+        From here on the request's transactions see the caller's rows alone.
 
         Raises:
             Unauthenticated: no token, or one that does not hold.
@@ -205,4 +210,10 @@ class Bearer(OAuth2):
         missing = sorted(set(needed.scopes) - caller.scopes)
         if missing and not caller.is_admin:
             raise Forbidden(f"The token lacks the scope {', '.join(missing)}.")
+        tenants.act_for(self._scope_of(caller, needed.scopes))
         return caller
+
+    def _scope_of(self, caller: Caller, needed: Iterable[str]) -> tenants.Scope:
+        if caller.is_admin or self._across & set(needed) or self._beyond & caller.scopes:
+            return tenants.EVERYTHING
+        return tenants.Scope(caller.urns, caller.practitioner, caller.agency)

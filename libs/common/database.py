@@ -4,15 +4,18 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, event, inspect
+from sqlalchemy import DateTime, Dialect, MetaData, Row, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+from libs.common import tenants
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -62,15 +65,28 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that may write; it commits at the end, or rolls back on an error."""
+        """Open a transaction that may write; it commits at the end, or rolls back on an error.
+
+        In PostgreSQL it sees the rows of whoever `libs.common.tenants` says.
+        """
         async with self.engine.begin() as db:
+            if not self.is_sqlite:
+                await tenants.enter(db)
             yield db
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads: SQLite does not make it wait for writers."""
+    async def reading(self, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: SQLite does not make it wait for writers.
+
+        With `snapshot` all of its queries see the database as it stood at the first one.
+        """
         async with self.engine.connect() as db:
-            yield (await db.execution_options(firstbell_reading=True))
+            await db.execution_options(firstbell_reading=True)
+            if not self.is_sqlite:
+                if snapshot:
+                    await db.execution_options(isolation_level="REPEATABLE READ")
+                await tenants.enter(db)
+            yield db
 
     async def close(self) -> None:
         """Close every connection."""
@@ -91,12 +107,15 @@ def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         return create_async_engine(
             url,
+            hide_parameters=True,
             pool_pre_ping=True,
             pool_size=10,
             connect_args={"server_settings": {"search_path": service}, "timeout": 5},
         )
     engine = create_async_engine(
-        url, connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection}
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -131,15 +150,8 @@ async def upsert(
     """Insert rows, or replace the other columns of those whose primary key is there."""
     if not rows:
         return
-    keys = [column.name for column in inspect(table).primary_key]
-    statement = _insert(db, table)
-    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    await db.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=others)
-        if others
-        else statement.on_conflict_do_nothing(index_elements=keys),
-        [dict(row) for row in rows],
-    )
+    statement = _upsert(db.dialect.name, table, tuple(rows[0]))
+    await db.execute(statement, [dict(row) for row in rows])
 
 
 async def add_missing(
@@ -147,9 +159,33 @@ async def add_missing(
 ) -> None:
     """Insert rows; those whose primary key is there stay as they are."""
     if rows:
-        statement = _insert(db, table).on_conflict_do_nothing()
+        statement = _insert(db.dialect.name, table).on_conflict_do_nothing()
         await db.execute(statement, [dict(row) for row in rows])
 
 
-def _insert(db: AsyncConnection, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
+async def add_new(
+    db: AsyncConnection, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]
+) -> list[Row[Any]]:
+    """Insert rows as `add_missing` does, and return the keys of those that were not there."""
+    if not rows:
+        return []
+    keys = inspect(table).primary_key
+    statement = _insert(db.dialect.name, table).values([dict(row) for row in rows])
+    return list(await db.execute(statement.on_conflict_do_nothing().returning(*keys)))
+
+
+@cache
+def _upsert(
+    dialect: str, table: type[DeclarativeBase], names: tuple[str, ...]
+) -> sqlite.Insert | postgresql.Insert:
+    # Made once: naming what was excluded copies the table, which costs more than the statement.
+    keys = [column.name for column in inspect(table).primary_key]
+    statement = _insert(dialect, table)
+    others = {name: statement.excluded[name] for name in names if name not in keys}
+    if not others:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def _insert(dialect: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -10,12 +10,14 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
 
+from libs.common import tenants
 from libs.common.consumer import ConsumedEvent, ConsumerOffset, DeadLetter
 from libs.common.database import Common, Database, Instant
 from libs.common.outbox import OutboxEvent
 
 SHARED = (OutboxEvent, ConsumerOffset, ConsumedEvent, DeadLetter)
 """Tables that every service has; importing them declares them in `Common.metadata`."""
+ROWS = "SELECT, INSERT, UPDATE, DELETE"
 
 
 def config(service: str, url: str) -> Config:
@@ -32,6 +34,29 @@ async def upgrade(service: str, url: str) -> None:
     await asyncio.to_thread(command.upgrade, config(service, url), "head")
 
 
+async def grant(service: str, url: str, role: str) -> None:
+    """Let a role that owns nothing run the service: it reads and writes rows, and no more.
+
+    A table's `info["grants"]` says what is granted on it if not everything: the ledger's tables are
+    only ever added to. A right that an earlier version granted is taken back.
+    """
+    own: MetaData = import_module(f"services.{service}.tables").Base.metadata
+    database = Database(url, service)
+    quoted = database.engine.dialect.identifier_preparer.quote
+    tables = [*Common.metadata.tables.values(), *own.tables.values()]
+    try:
+        async with database.transaction() as db:
+            await db.execute(text(f"GRANT USAGE ON SCHEMA {quoted(service)} TO {quoted(role)}"))
+            for table in tables:
+                name, rights = quoted(table.name), table.info.get("grants", ROWS)
+                await db.execute(text(f"REVOKE ALL ON {name} FROM {quoted(role)}"))
+                await db.execute(text(f"GRANT {rights} ON {name} TO {quoted(role)}"))
+            where = f"IN SCHEMA {quoted(service)} TO {quoted(role)}"
+            await db.execute(text(f"GRANT USAGE ON ALL SEQUENCES {where}"))
+    finally:
+        await database.close()
+
+
 def run(own: MetaData) -> None:
     """Run from a service's `env.py`: migrate online over the service's own engine."""
     asyncio.run(_run(context.config, own))
@@ -40,8 +65,10 @@ def run(own: MetaData) -> None:
 async def _run(made: Config, own: MetaData) -> None:
     database = Database(made.attributes["url"], made.attributes["service"])
     try:
-        async with database.transaction() as db:
-            await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
+        # Row-level security binds even the tables' owner: a migration moves everybody's rows.
+        with tenants.everything():
+            async with database.transaction() as db:
+                await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
     finally:
         await database.close()
 

@@ -152,8 +152,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        # Pydantic's `input` would echo a pupil's data, so only where and why are told.
-        return problem_response(_invalid([_told(fault) for fault in error.errors()]))
+        return problem_response(_invalid([told(fault) for fault in error.errors()]))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
@@ -196,11 +195,17 @@ def _invalid(errors: list[dict[str, Any]]) -> InvalidRequest:
     return InvalidRequest(detail, errors=errors)
 
 
-def _told(fault: Mapping[str, Any]) -> dict[str, Any]:
-    # Pydantic's `input` would echo a pupil's data, so only where and why are told.
-    place = list(fault["loc"])
-    if fault["type"] == "extra_forbidden" and place[0] == "body":
-        place.pop()  # the name of a field that is not ours may be anything
+def told(fault: Mapping[str, Any], *within: str) -> dict[str, Any]:
+    """Return where a request is wrong and why, as a problem tells it.
+
+    Pydantic's `input` would echo a pupil's data, and so may the name of a field that is not ours.
+
+    Args:
+        within: the part of the request that was read, e.g. "body", if `loc` leaves it out.
+    """
+    place = [*within, *fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        place.pop()
     return {"at": place, "why": fault["msg"]}
 
 

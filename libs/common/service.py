@@ -14,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import Counter, Gauge
 from pydantic import BaseModel
 
-from libs.common import operation
+from libs.common import operation, tenants
 from libs.common.auth import Verifier
 from libs.common.body_limit import BodyLimit
 from libs.common.database import Database
@@ -123,6 +123,7 @@ class Running:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _supervise(self, name: str, work: Work) -> None:
+        tenants.act_for(tenants.EVERYTHING)
         delay_s = 0.1
         labels = {"service": self._service, "work": name}
         while True:

@@ -43,8 +43,26 @@ class ServiceSettings(BaseSettings):
         description="Fernet key(s), comma-separated, newest first, that encrypt webhook secrets at "
         "rest. None: a key made on first start in `data_dir`.",
     )
+    ledger_key: SecretStr | None = Field(
+        None,
+        description="Ed25519 private key(s), 32 bytes in base64, comma-separated, newest first, "
+        "that sign the ledger's checkpoints. None: a key made on first start in `data_dir`.",
+    )
+    ledger_checkpoint_s: float = Field(
+        60.0, gt=0, description="Seconds between checkpoints of a ledger that has grown."
+    )
+    ledger_checkpoint_file: Path | None = Field(
+        None,
+        description="Where checkpoints are written outside the database as well; keep it where who "
+        "can change the database cannot write. None: `ledger-checkpoints.jsonl` in `data_dir`.",
+    )
     allow_private_endpoints: bool = Field(
         False, description="Let webhooks go to private addresses: a laptop, a closed network."
+    )
+    agreement: Path | None = Field(
+        None,
+        description="The local information-sharing agreement: a YAML file laid over the national "
+        "sharing rules (docs/sharing.md). Read again when it changes.",
     )
     request_bytes_max: int = Field(4_000_000, gt=0, description="Largest request body, in bytes.")
     retry_base_s: float = Field(5.0, gt=0, description="Seconds before a webhook's second attempt.")
@@ -59,6 +77,23 @@ class ServiceSettings(BaseSettings):
     )
     rules_dir: Path | None = Field(
         None, description="A folder with further rules, a Python file each. It is run: trust it."
+    )
+    retain_registers_years: int = Field(
+        6, ge=6, description="Years that register entries are kept: six by law (SI 2024/208)."
+    )
+    retain_bells_years: int = Field(
+        3,
+        ge=1,
+        description="Past academic years of which bells, alerts and books of marks are kept.",
+    )
+    retain_deliveries_days: int = Field(
+        90, ge=8, description="Days that messages are kept; they are tried for seven."
+    )
+    retain_receipts_days: int = Field(
+        365, ge=30, description="Days that receipts and quarantined marks are kept."
+    )
+    retain_disclosures_years: int = Field(
+        6, ge=1, description="Years that the ledger keeps what was disclosed to whom, and why."
     )
     log_level: str = Field("INFO", description="Least severe log line written.")
 

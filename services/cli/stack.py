@@ -55,10 +55,17 @@ def serve(
 
 def migrate(
     services: Annotated[list[Service] | None, typer.Argument(help="All, if none is named.")] = None,
+    app_role: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL role that the services run as; it owns nothing."),
+    ] = None,
 ) -> None:
     """Bring the tables of each service up to date."""
     chosen = services or list(Service)
-    asyncio.run(_migrate(ServiceSettings.from_environment(), chosen))
+    settings = ServiceSettings.from_environment()
+    asyncio.run(_migrate(settings, chosen))
+    if app_role is not None:
+        asyncio.run(_grant(settings, chosen, app_role))
     typer.echo(f"Up to date: {', '.join(chosen)}")
 
 
@@ -75,6 +82,7 @@ def _run(application: FastAPI, host: str, port: int) -> None:
         application,
         host=host,
         port=port,
+        log_config=None,  # as libs.common.logs has set it up: uvicorn's would write errors' words
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,
@@ -84,3 +92,8 @@ def _run(application: FastAPI, host: str, port: int) -> None:
 async def _migrate(settings: ServiceSettings, services: list[Service]) -> None:
     for service in services:
         await migrations.upgrade(service.value, settings.database_url)
+
+
+async def _grant(settings: ServiceSettings, services: list[Service], role: str) -> None:
+    for service in services:
+        await migrations.grant(service.value, settings.database_url, role)

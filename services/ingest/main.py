@@ -3,10 +3,12 @@
 from fastapi import FastAPI
 
 from libs.common.outbox import Relay
+from libs.common.retention import daily
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.ingest.accept import Committer
 from services.ingest.api import ROUTERS
+from services.ingest.retention import erase
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -23,3 +25,4 @@ async def _run(app: FastAPI, running: Running) -> None:
     app.state.committer = Committer(app.state.database, relay.wake)
     running.start("relay", relay.run)
     running.start("committer", app.state.committer.run)
+    running.start("retention", daily(erase, app.state.database, app.state.settings))

@@ -1,76 +1,145 @@
-"""The ledger: every decision to share or withhold, each bound to the one before by its hash."""
+"""The ledger: every decision to share or withhold, each bound to the one before by its hash.
+
+A link of the chain (`Disclosure`) holds no personal data, but a salted hash of what was decided
+(`DisclosureContent`). So the content can be erased after its time, and the chain still proves what
+is left, and that nothing but the erased was taken away.
+"""
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import String, cast, insert, select, text
+from sqlalchemy import Select, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify.tables import Disclosure
+from libs.common.identifiers import id_of
+from libs.common.school_day import utc_now
+from services.notify.tables import Disclosure, DisclosureContent
 
 START = "0" * 64
 """`previous_hash` of the first record."""
+SALT_BYTES = 16
 
 
-def hash_of(sequence: int, previous_hash: str, record: Mapping[str, Any]) -> str:
-    """Return a record's hash, SHA-256 in hex, over its place, the one before, and all it says."""
-    canonical = json.dumps([sequence, previous_hash, record], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+class Link(NamedTuple):
+    """What a record's hash covers: its place, the one before, its time, and all that it says."""
+
+    sequence: int
+    previous_hash: str
+    at: str
+    content_hash: str
+    erases_to: int | None = None
 
 
-async def append(db: AsyncConnection, records: Iterable[Mapping[str, Any]]) -> None:
-    """Add records at the end; two appends wait for one another."""
+class Head(NamedTuple):
+    """The end of the chain; before the first record, 0 and `START`."""
+
+    sequence: int
+    hash: str
+
+
+def hash_of(link: Link) -> str:
+    """Return a record's hash, SHA-256 in hex."""
+    return hashlib.sha256(_canonical(link)).hexdigest()
+
+
+def content_hash_of(salt: str, record: Mapping[str, Any]) -> str:
+    """Return the hash of a salt, in hex, and every word of a record, SHA-256 in hex."""
+    return hashlib.sha256(bytes.fromhex(salt) + _canonical(record)).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as the ledger writes it: texts in the order of time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def entries() -> Select[Any]:
+    """Return the query of all records whose content is kept."""
+    chain = (Disclosure.sequence, Disclosure.hash, Disclosure.previous_hash)
+    content = DisclosureContent
+    return select(*chain, content.record).join(content, content.sequence == Disclosure.sequence)
+
+
+async def lock(db: AsyncConnection) -> Head:
+    """Return the end of the chain; until this transaction ends nobody else appends to it."""
+    # SQLite lets one writer in at a time anyway.
     if db.dialect.name == "postgresql":
         await db.execute(text("SELECT pg_advisory_xact_lock(hashtext('firstbell ledger'))"))
+    return await head(db)
+
+
+async def head(db: AsyncConnection) -> Head:
+    """Return the end of the chain."""
     table = Disclosure
-    last = (
-        await db.execute(
-            select(table.sequence, table.hash).order_by(table.sequence.desc()).limit(1)
-        )
-    ).first()
-    sequence, previous = (last.sequence, last.hash) if last else (0, START)
-    rows = []
+    query = select(table.sequence, table.hash).order_by(table.sequence.desc()).limit(1)
+    last = (await db.execute(query)).first()
+    return Head(*last) if last else Head(0, START)
+
+
+async def append(
+    db: AsyncConnection, records: Iterable[Mapping[str, Any]], erases_to: int | None = None
+) -> None:
+    """Add records at the end; two appends wait for one another.
+
+    Args:
+        records: what was decided, with `id` and `upn`; every key is hashed.
+        erases_to: see `Disclosure.erases_to`.
+    """
+    last = await lock(db)
+    at = instant(utc_now())
+    links, contents = [], []
     for record in records:
-        sequence += 1
-        own = hash_of(sequence, previous, record)
-        rows.append(
-            {
-                "sequence": sequence,
-                "id": record["id"],
-                "upn": record["upn"],
-                "record": dict(record),
-                "previous_hash": previous,
-                "hash": own,
-            }
-        )
-        previous = own
-    if rows:
-        await db.execute(insert(table), [{**row, "id": UUID(row["id"])} for row in rows])
+        salt = secrets.token_hex(SALT_BYTES)
+        content_hash = content_hash_of(salt, record)
+        link = Link(last.sequence + 1, last.hash, at, content_hash, erases_to)
+        last = Head(link.sequence, hash_of(link))
+        links.append({**link._asdict(), "hash": last.hash})
+        told = {"id": UUID(record["id"]), "upn": record["upn"], "record": dict(record)}
+        contents.append({"sequence": link.sequence, "salt": salt, **told})
+    if links:
+        await db.execute(insert(Disclosure), links)
+        await db.execute(insert(DisclosureContent), contents)
 
 
-async def first_bad(db: AsyncConnection) -> int | None:
-    """Return the sequence of the first record that was changed, removed or moved; None if none."""
-    table = Disclosure
-    # As text: a record that was changed may be no JSON any more, and its id no id.
-    columns = (cast(table.id, String).label("id"), cast(table.record, String).label("record"))
-    chain = (table.sequence, table.upn, table.previous_hash, table.hash)
-    expected, previous = 1, START
-    rows = await db.stream(select(*chain, *columns).order_by(table.sequence))
-    async for row in rows:
-        if row.sequence != expected or row.previous_hash != previous or not _is_whole(row):
-            return expected
-        expected, previous = expected + 1, row.hash
-    return None
+async def erase_before(db: AsyncConnection, before: datetime) -> int:
+    """Erase what records from before an instant say, and record that; return how many.
+
+    The newest record is never erased, and neither is one that came after a kept one.
+    """
+    await lock(db)
+    cut = instant(before)
+    kept = select(Disclosure.sequence).where(Disclosure.at >= cut)
+    first_kept = await db.scalar(kept.order_by(Disclosure.sequence).limit(1))
+    to = (first_kept or (await head(db)).sequence) - 1
+    content = DisclosureContent
+    first_held = await db.scalar(select(content.sequence).order_by(content.sequence).limit(1))
+    if first_held is None or first_held > to:
+        return 0
+    await append(db, [_erasure(first_held, to)], erases_to=to)
+    erased = await db.execute(delete(content).where(content.sequence <= to))
+    return int(erased.rowcount)
 
 
-def _is_whole(row: Any) -> bool:
-    try:
-        record = json.loads(row.record)
-        if row.hash != hash_of(row.sequence, row.previous_hash, record):
-            return False
-        return UUID(row.id) == UUID(record["id"]) and bool(row.upn == record["upn"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return False
+def _erasure(first: int, last: int) -> dict[str, Any]:
+    at = utc_now()
+    return {
+        "id": str(id_of("ledger erasure", first, last, at)),
+        "bell": None,
+        "upn": None,
+        "recipient": "firstbell",
+        "decision": "erased",
+        "fields": [],
+        "withheld": [],
+        "basis": ["UK GDPR Art. 5(1)(e)"],
+        "policies": [],
+        "decided_at": at.isoformat(),
+        "reason": f"what the records {first} to {last} say was kept for its time",
+    }

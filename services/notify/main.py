@@ -1,24 +1,31 @@
 """The notify service: an app, its consumer, its relay and its sender."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from libs.common.consumer import Consumer
 from libs.common.events import BELLS, ROLL
 from libs.common.outbox import Relay
+from libs.common.retention import daily
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
-from services.notify import routing
+from services.notify import directory_store, sharing_rules
 from services.notify.api import router
+from services.notify.approvals import Clock
 from services.notify.bells import Notifier
+from services.notify.checkpoints import Seal, Sealer
+from services.notify.retelling import decide_again
+from services.notify.retention import erase
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
-from services.notify.sharing import Policies
+from services.notify.sharing_rules import SharingRules, Watcher
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """Build the service. Nothing is opened until its lifespan starts."""
     app = build("notify", "Decides who may know what of a bell, and tells them.", settings, _run)
-    app.state.notifier = Notifier(routing.load(), Policies())
+    app.state.notifier = Notifier(sharing_rules.load(settings.agreement))
     app.include_router(router)
     return app
 
@@ -26,8 +33,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
+    state.seal = Seal(state.settings)
     state.relay = Relay(state.database, state.log)
-    state.sender = Sender(state.settings, state.database, state.vault)
+    state.sender = Sender(
+        state.settings,
+        state.database,
+        state.vault,
+        lambda db: decide_again(db, state.notifier.rules, state.notifier.now()),
+    )
     consumer = Consumer(
         state.log,
         state.database,
@@ -36,6 +49,24 @@ async def _run(app: FastAPI, running: Running) -> None:
         handle=state.notifier.handle,
         committed=lambda: (state.relay.wake(), state.sender.wake())[0],
     )
+    state.watcher = Watcher(state.settings.agreement, lambda rules: _take_rules(state, rules))
+    state.clock = Clock(
+        state.database,
+        rules=lambda: state.notifier.rules,
+        wake=state.sender.wake,
+        now=lambda: state.notifier.now(),
+    )
+    running.start("rules", state.watcher.run)
+    running.start("approvals", state.clock.run)
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run)
     running.start("sender", state.sender.run)
+    running.start("retention", daily(erase, state.database, state.settings))
+    running.start("sealer", Sealer(state.settings, state.database, state.seal).run)
+
+
+async def _take_rules(state: Any, rules: SharingRules) -> None:
+    if rules.agencies:
+        async with state.database.transaction() as db:
+            await directory_store.save_agencies(db, rules.agencies)
+    state.notifier.rules = rules

@@ -1,21 +1,26 @@
 """The sender: signs messages, posts them, and records each attempt; no transaction is open then."""
 
 import asyncio
-from datetime import timedelta
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 from httpx_secure import httpx_ssrf_protection
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook
 
 from libs.common.database import Database
+from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import store
+from services.notify import ledger, store
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
 from services.notify.secrets import Vault
+from services.notify.vocabulary import FIELDS
 
 AT_ONCE = 32
 """Messages under way at a time."""
@@ -26,12 +31,23 @@ ANSWER_BYTES_MAX = 65_536
 
 
 class Sender:
-    """Delivers what is due. Call `wake` after a commit: it looks at once."""
+    """Delivers what is due. Call `wake` after a commit: it looks at once.
 
-    def __init__(self, settings: ServiceSettings, database: Database, vault: Vault) -> None:
+    Args:
+        before_retries: run in the transaction that claims messages, for those tried before.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        vault: Vault,
+        before_retries: Callable[[AsyncConnection], Awaitable[None]],
+    ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
+        self._before_retries = before_retries
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -65,6 +81,7 @@ class Sender:
         if room == 0:
             return []
         async with self._database.transaction() as db:
+            await self._before_retries(db)
             return await store.claim_due(db, utc_now(), LEASE, room)
 
     async def _send(self, client: httpx.AsyncClient, row: Row[Any]) -> None:
@@ -82,6 +99,8 @@ class Sender:
             values["state"] = "dead"
         async with self._database.transaction() as db:
             await store.note_attempt(db, row.number, values)
+            if outcome is Outcome.DELIVERED:
+                await ledger.append(db, _delivered(row, now))
             if outcome is Outcome.GONE:
                 await store.disable(db, row.endpoint, now)
 
@@ -114,6 +133,30 @@ class Sender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
+
+
+def _delivered(row: Row[Any], now: datetime) -> list[dict[str, Any]]:
+    """Return the ledger's record that a message has come to its receiver; none of a test's."""
+    told = json.loads(row.body)["data"]
+    if "bell" not in told:
+        return []
+    withheld = told["withheld"]
+    return [
+        {
+            "id": str(id_of("delivered", row.id, row.attempts + 1)),
+            "bell": told["bell"],
+            "upn": row.upn,
+            "recipient": row.practitioner or row.agency,
+            "decision": "delivered",
+            "fields": [field for field in FIELDS if field not in withheld],
+            "withheld": withheld,
+            "basis": told["basis"],
+            "policies": [],
+            "decided_at": now.isoformat(),
+            "delivery": str(row.id),
+            "endpoint": str(row.endpoint),
+        }
+    ]
 
 
 async def _drain(answer: httpx.Response) -> None:

@@ -1,42 +1,20 @@
-"""Notify's queries. Nothing here commits."""
+"""Queries about endpoints and deliveries, and rows by their keys. Nothing here commits."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import upsert
-from services.notify.routing import Person
-from services.notify.tables import (
-    Agency,
-    Alert,
-    Child,
-    Delivery,
-    Endpoint,
-    Involvements,
-    Practitioner,
-    StoredBell,
+from services.notify.tables import Delivery, Endpoint, Involvements
+
+_OPEN_ENDPOINTS = (
+    select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
+    .where(Endpoint.disabled_at.is_(None))
+    .order_by(Endpoint.id)
 )
-
-
-async def people(db: AsyncConnection) -> list[Person]:
-    """Return every practitioner with their agency."""
-    rows = await db.execute(
-        select(
-            Practitioner.id,
-            Practitioner.roles,
-            Practitioner.agency,
-            Agency.kind,
-            Agency.urns,
-            Agency.la,
-        ).join(Agency, Agency.id == Practitioner.agency)
-    )
-    return [
-        Person(r.id, frozenset(r.roles), r.agency, r.kind, frozenset(r.urns), r.la) for r in rows
-    ]
 
 
 async def row_of(db: AsyncConnection, table: Any, key: Any) -> Row[Any] | None:
@@ -51,65 +29,10 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
     return (row.revision, row.involvements) if row else (0, [])
 
 
-async def involvements_by_upn(
-    db: AsyncConnection, upns: Collection[str | None]
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the involvements of these children, for those with whom anybody works."""
-    table = Involvements
-    rows = await db.execute(select(table.upn, table.involvements).where(table.upn.in_(upns)))
-    return {row.upn: row.involvements for row in rows}
-
-
-async def pupils_by_place(
-    db: AsyncConnection, upns: Collection[str | None]
-) -> dict[tuple[str | None, str], dict[str, Any]]:
-    """Return what rolls say of these pupils, by UPN and URN."""
-    rows = await db.execute(select(Child.__table__).where(Child.upn.in_(upns)))
-    return {(row.upn, row.urn): row.pupil for row in rows}
-
-
-async def save_children(
-    db: AsyncConnection, urn: str, pupils: Sequence[dict[str, Any]], removed: Sequence[str]
-) -> None:
-    """Keep a roll's changes."""
-    await upsert(db, Child, [{"upn": p["upn"], "urn": urn, "pupil": p} for p in pupils])
-    for start in range(0, len(removed), 500):
-        part = removed[start : start + 500]
-        await db.execute(delete(Child).where(Child.urn == urn, Child.upn.in_(part)))
-
-
-async def save_bells(db: AsyncConnection, bells: Iterable[dict[str, Any]]) -> None:
-    """Keep bells as they were told."""
-    rows = [{"id": UUID(bell["id"]), "upn": bell["upn"], "bell": bell} for bell in bells]
-    await upsert(db, StoredBell, rows)
-
-
-async def alerts_by_bell(
-    db: AsyncConnection, bells: Collection[UUID]
-) -> dict[UUID, dict[str, dict[str, Any]]]:
-    """Return these bells' alerts, by bell and recipient, locked: nobody acts on them meanwhile."""
-    found: dict[UUID, dict[str, dict[str, Any]]] = {bell: {} for bell in bells}
-    query = select(Alert.__table__).where(Alert.bell.in_(bells)).order_by(Alert.id)
-    for row in await db.execute(query.with_for_update()):
-        found[row.bell][row.recipient] = dict(row._mapping)
-    return found
-
-
-async def save_alerts(db: AsyncConnection, alerts: Sequence[dict[str, Any]]) -> None:
-    """Keep alerts as they stand."""
-    await upsert(db, Alert, alerts)
-
-
 async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
     """Return the endpoints at which practitioners and agencies are reached, by these one's ids."""
-    table = Endpoint
-    rows = await db.execute(
-        select(table.id, table.practitioner, table.agency)
-        .where(table.disabled_at.is_(None))
-        .order_by(table.id)
-    )
     found: dict[str, list[UUID]] = {}
-    for row in rows:
+    for row in await db.execute(_OPEN_ENDPOINTS):
         owner = f"practitioner {row.practitioner}" if row.practitioner else f"agency {row.agency}"
         found.setdefault(owner, []).append(row.id)
     return found
@@ -138,6 +61,8 @@ async def claim_due(
     query = (
         select(
             Delivery.__table__,
+            Endpoint.practitioner,
+            Endpoint.agency,
             Endpoint.url,
             Endpoint.secret,
             Endpoint.old_secret,

@@ -22,7 +22,8 @@ bearer = Bearer(
         "attendance:read": "Read attendance: of the token's schools, or of all with `area`.",
         "rules:read": "Read the rule catalogue.",
         "area": "Read beyond the token's own schools: a local authority's systems.",
-    }
+    },
+    beyond={"area"},
 )
 BellReader = Annotated[Caller, Security(bearer, scopes=["bells:read"])]
 RuleReader = Annotated[Caller, Security(bearer, scopes=["rules:read"])]

@@ -106,6 +106,11 @@ class Evaluator:
         if silent:
             await self._evaluate(db, shelf, at, quiet=False, silent=silent)
 
+    async def evaluate_again(self, db: AsyncConnection, urn: str, at: datetime) -> None:
+        """Take it into account that a school's stored book was changed; ring quietly."""
+        self._shelves.pop(urn, None)
+        await self._evaluate(db, await self._open(db, urn), at, quiet=True)
+
     async def _welcome(self, db: AsyncConnection, book: Book, known: int) -> None:
         new = book.upns[known:]
         rows = [

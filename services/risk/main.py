@@ -5,11 +5,13 @@ from fastapi import FastAPI
 from libs.common.consumer import Consumer
 from libs.common.events import CALENDAR, INVOLVEMENTS, REGISTERS, ROLL
 from libs.common.outbox import Relay
+from libs.common.retention import daily
 from libs.common.school_day import Session
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
 from services.risk.evaluate import Evaluator
+from services.risk.retention import erase
 from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch
 
@@ -51,3 +53,4 @@ async def _run(app: FastAPI, running: Running) -> None:
     running.start("watch", watch.run)
     running.start("relay", relay.run)
     running.start("consumer", consumer.run)
+    running.start("retention", daily(erase, app.state.database, settings))

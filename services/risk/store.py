@@ -1,6 +1,7 @@
 """Risk's queries. Nothing here commits."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -10,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
 from libs.common.events import Bell, CalendarSet, Closure, Involvement, Term
-from libs.common.school_day import academic_year_of, day_of, session_of, utc_now
+from libs.common.retention import erase_where
+from libs.common.school_day import (
+    Session,
+    academic_year_of,
+    day_of,
+    ordinal_of,
+    session_of,
+    utc_now,
+)
 from services.risk.book import Book
 from services.risk.enrolment import Enrolment
 from services.risk.fold import BroughtSessions, Rule
@@ -225,3 +234,24 @@ def bell_of(row: dict[str, Any]) -> Bell:
     """Return a stored bell in the form that is published."""
     fields = {name: row[name] for name in Bell.__struct_fields__}
     return Bell(**fields)
+
+
+async def erase_before(db: AsyncConnection, urn: str, oldest: date) -> dict[str, int]:
+    """Erase a school's bells and sessions from before a day, and who had left by then.
+
+    A pupil who left keeps a place in the columns, without a name: `-` and the place's number.
+    """
+    column, bell, pupil = StoredColumn, StoredBell, StoredPupil
+    ended = (column.urn == urn, column.ordinal < ordinal_of(oldest, Session.am))
+    left = (pupil.urn == urn, pupil.left_on < oldest, ~pupil.upn.startswith("-"))
+    positions = list(await db.scalars(select(pupil.position).where(*left)))
+    for position in positions:
+        bare = {"upn": f"-{position:012d}", "home_la": None, "cohort": None, "entered_on": None}
+        brought = {"brought_year": None, "brought_possible": None, "brought_missed": None}
+        where = (pupil.urn == urn, pupil.position == position)
+        await db.execute(update(pupil).where(*where).values(**bare, **brought))
+    return {
+        "sessions": await erase_where(db, column, *ended),
+        "bells": await erase_where(db, bell, bell.urn == urn, bell.raised_on < oldest),
+        "pupils": len(positions),
+    }

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -19,6 +20,7 @@ from libs.common.identifiers import id_of
 from libs.common.school_day import london_day, utc_now
 from libs.common.settings import ServiceSettings
 from services.notify.main import create_app
+from services.notify.sharing import Policies
 from tests.conftest import serving, until
 
 URN = "100000"
@@ -66,7 +68,7 @@ def bell(
             raised_on=RANG_AT.date(),
             raised_at=RANG_AT + timedelta(minutes=number),
             explanation="Absent this morning, and nobody has said why.",
-            evidence={"sessions": ["2026-09-14 am"]},
+            evidence={"sessions": [{"date": "2026-09-14", "session": "am", "code": "N"}]},
             rule={"name": kind, "version": "1", "source": "guidance"},
         ),
     )
@@ -157,9 +159,19 @@ class House:
         assert answer.status_code == 200, answer.text
         return list(answer.json()["items"])
 
-    async def ledger(self) -> list[dict[str, Any]]:
-        """Return every disclosure."""
+    async def records(self) -> list[dict[str, Any]]:
+        """Return every record of the ledger."""
         return list((await self.get("/v1/disclosures"))["items"])
+
+    async def ledger(self) -> list[dict[str, Any]]:
+        """Return every decision on a bell."""
+        on_bells = {"shared", "withheld", "awaiting_approval"}
+        return [one for one in await self.records() if one["decision"] in on_bells]
+
+    def by_policies(self, text: str) -> None:
+        """Let these policies decide from now on."""
+        notifier = self.app.state.notifier
+        notifier.rules = replace(notifier.rules, policies=Policies(text))
 
     async def execute(self, statement: str, **values: Any) -> None:
         """Change the database behind the service's back."""

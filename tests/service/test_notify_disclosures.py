@@ -5,10 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from libs.common.identifiers import check_letter
 from libs.common.settings import ServiceSettings
-from services.notify.sharing import FIELDS, Policies
+from services.notify.checkpoints import Sealer
+from services.notify.vocabulary import FIELDS
+from tests.conftest import until
 from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
 
 POLICE = {"name": "Police", "kind": "police"}
@@ -41,9 +44,13 @@ async def test_every_decision_is_recorded_as_the_contract_says(house: House) -> 
         "policies", "decided_at", "hash", "previous_hash",
     }  # fmt: skip
     assert (sams["recipient"], sues["recipient"]) == ("sam", "sue")
-    assert sams["policies"] == ["worker-of-the-child"]
-    assert sues["policies"] == ["school-sees-its-own-pupil"]
-    assert sams["withheld"] == ["upn"]
+    assert sams["policies"] == [
+        "social-worker-of-the-child", "social-worker-on-a-statutory-footing",
+    ]  # fmt: skip
+    assert sues["policies"] == [
+        "school-leads-know-who-works-with-the-child", "school-staff-see-their-own-pupil",
+    ]  # fmt: skip
+    assert sams["withheld"] == ["upn", "comment"]
     assert sues["withheld"] == ["identifier"]
     for one in (sams, sues):
         assert one["decision"] == "shared"
@@ -71,7 +78,7 @@ async def test_what_is_withheld_is_recorded_and_makes_no_alert_and_no_message(
 
 
 async def test_a_policy_that_fails_shares_nothing_and_that_is_recorded(house: House) -> None:
-    house.app.state.notifier.policies = Policies(BROKEN)
+    house.by_policies(BROKEN)
 
     await house.tell(bell())
 
@@ -110,24 +117,97 @@ async def test_the_ledger_is_read_in_order_by_child_and_by_page(house: House) ->
     assert [(one["sequence"], one["recipient"]) for one in bens["items"]] == [(3, "sue")]
 
 
+async def verified(house: House) -> Any:
+    return await house.get("/v1/disclosures/verify", scope="disclosures:read")
+
+
+async def unguarded(house: House, statement: str, **values: Any) -> None:
+    """Change the ledger as who owns the database can: without the triggers that guard it."""
+    await house.execute("DROP TRIGGER IF EXISTS disclosure_content_kept_update")
+    await house.execute(statement, **values)
+
+
 async def test_the_ledger_is_proved_until_somebody_changes_it(house: House) -> None:
     await house.tell(bell(), bell(number=2))
-    assert await house.get("/v1/disclosures/verify") == {"ok": True}
+    assert await verified(house) == {"ok": True, "records": 4, "checkpoints": 0}
 
-    await house.execute(
-        "UPDATE disclosure SET record = replace(record, 'shared', 'withheld') WHERE sequence = 3"
+    await unguarded(
+        house,
+        "UPDATE disclosure_content SET record = replace(record, 'shared', 'withheld') "
+        "WHERE sequence = 3",
     )
 
-    assert await house.get("/v1/disclosures/verify") == {"ok": False, "first_bad": 3}
+    assert await verified(house) == {
+        "ok": False,
+        "first_bad": 3,
+        "why": "its content is not what was hashed",
+        "records": 2,
+        "checkpoints": 0,
+    }
 
 
 @pytest.mark.parametrize("record", ["{}", "null", "no JSON"])
 async def test_a_record_that_was_spoilt_is_named_not_an_error(house: House, record: str) -> None:
     await house.tell(bell())
 
-    await house.execute("UPDATE disclosure SET record = :record WHERE sequence = 1", record=record)
+    await unguarded(
+        house, "UPDATE disclosure_content SET record = :record WHERE sequence = 1", record=record
+    )
 
-    assert await house.get("/v1/disclosures/verify") == {"ok": False, "first_bad": 1}
+    assert (await verified(house))["first_bad"] == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE disclosure SET hash = 'f'",
+        "DELETE FROM disclosure WHERE sequence = 2",
+        "UPDATE disclosure_content SET record = '{}'",
+        "DELETE FROM disclosure_content",
+        "UPDATE ledger_checkpoint SET head = 'f'",
+        "DELETE FROM ledger_checkpoint",
+    ],
+)
+async def test_a_careless_statement_on_the_ledger_is_refused(house: House, statement: str) -> None:
+    await house.tell(bell())
+    state = house.app.state
+    await Sealer(state.settings, state.database, state.seal).make()
+
+    with pytest.raises(DBAPIError, match="the ledger is only ever added to"):
+        await house.execute(statement)
+
+    assert (await verified(house))["ok"] is True
+
+
+async def test_that_a_message_has_come_to_its_receiver_is_recorded(house: House) -> None:
+    with CaseSystem() as system:
+        await house.endpoint(system.url())
+        await house.tell(bell())
+        await system.has(1)
+
+        async def recorded() -> bool:
+            return len(await house.records()) == 3
+
+        await until(recorded)
+    decided, _, delivered = await house.records()
+
+    assert (delivered["decision"], delivered["recipient"]) == ("delivered", "sam")
+    for name in ("bell", "fields", "withheld", "basis"):
+        assert delivered[name] == decided[name]
+
+
+async def test_a_test_message_is_no_disclosure(house: House) -> None:
+    with CaseSystem() as system:
+        endpoint = await house.endpoint(system.url())
+        await house.client.post(f"/v1/endpoints/{endpoint['id']}/test", headers=house.bearer())
+        await system.has(1)
+
+        async def delivered() -> bool:
+            return [one["state"] for one in await house.deliveries(endpoint)] == ["delivered"]
+
+        await until(delivered)
+
+    assert await house.ledger() == []
 
 
 async def test_a_dry_run_says_what_a_bell_would_share_and_tells_nobody(house: House) -> None:
@@ -142,8 +222,8 @@ async def test_a_dry_run_says_what_a_bell_would_share_and_tells_nobody(house: Ho
     assert set(by_recipient) == {"sam", "sue"}
     sam = by_recipient["sam"]
     assert set(sam) >= {"recipient", "decision", "fields", "withheld", "basis", "policies"}
-    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn"])
-    assert sam["policies"] == ["worker-of-the-child"]
+    assert (sam["decision"], sam["withheld"]) == ("shared", ["upn", "comment"])
+    assert "social-worker-of-the-child" in sam["policies"]
     assert await house.ledger() == await house.alerts_of("sam") == []
 
 
@@ -195,7 +275,8 @@ async def test_a_childs_record_holds_all_that_is_held_and_was_shared(house: Hous
     assert [one["id"] for one in record["bells"]] == [str(bell().bell.id)]
     assert sorted(one["recipient"] for one in record["alerts"]) == ["sam", "sue"]
     assert record["alerts"][0]["alert"]["kind"] == "unexplained-absence"
-    assert [one["recipient"] for one in record["disclosures"]] == ["sam", "sue"]
+    told = [(one["recipient"], one["decision"]) for one in record["disclosures"]]
+    assert told[:2] == [("sam", "shared"), ("sue", "shared")]
     (sent,) = record["deliveries"]
     assert sent["endpoint"] == endpoint["id"]
     assert sent["delivery"]["id"] == got.headers["webhook-id"]

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.settings import ServiceSettings
 from services.notify import ledger
+from services.notify.checkpoints import Sealer
 from services.notify.sender import Sender
 from tests.conftest import until
 from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
@@ -33,6 +35,15 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
         finally:
             await db.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await engine.dispose()
+
+
+def second_sender(house: House) -> Sender:
+    state = house.app.state
+
+    async def nothing_changed(_: object) -> None:
+        return
+
+    return Sender(state.settings, state.database, state.vault, nothing_changed)
 
 
 async def rows(house: House, query: str) -> list[Any]:
@@ -112,8 +123,7 @@ async def test_disclosures_added_at_once_are_one_chain(house: House) -> None:
 
     await asyncio.gather(*(add() for _ in range(8)))
 
-    assert await house.get("/v1/disclosures/verify") == {"ok": True}
-    assert len(await rows(house, "SELECT 1 FROM disclosure")) == 16
+    assert (await house.get("/v1/disclosures/verify"))["records"] == 16
 
 
 @pytest.mark.parametrize(
@@ -127,16 +137,61 @@ async def test_disclosures_added_at_once_are_one_chain(house: House) -> None:
 )
 async def test_a_changed_record_is_named(house: House, change: str) -> None:
     await house.tell(bell())
-    assert await house.get("/v1/disclosures/verify") == {"ok": True}
+    assert (await house.get("/v1/disclosures/verify"))["ok"] is True
 
-    await house.execute(f"UPDATE disclosure {change}")
+    await house.execute("ALTER TABLE disclosure_content DISABLE TRIGGER USER")
+    await house.execute(f"UPDATE disclosure_content {change}")
 
-    assert await house.get("/v1/disclosures/verify") == {"ok": False, "first_bad": 2}
+    assert (await house.get("/v1/disclosures/verify"))["first_bad"] == 2
+
+
+@pytest.mark.parametrize("table", ["disclosure", "disclosure_content", "ledger_checkpoint"])
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "TRUNCATE {}", "UPDATE {} SET {key} = 9"])
+async def test_not_even_the_owner_changes_the_ledger_by_mistake(
+    house: House, table: str, change: str
+) -> None:
+    await house.tell(bell())
+    state = house.app.state
+    await Sealer(state.settings, state.database, state.seal).make()
+    key = "number" if table == "ledger_checkpoint" else "sequence"
+
+    with pytest.raises(DBAPIError, match="the ledger is only ever added to"):
+        await house.execute(change.format(table, key=key))
+
+
+async def test_two_leads_who_release_at_once_release_once(house: House) -> None:
+    people = {"ula": "safeguarding_lead", "pat": "police_contact"}
+    await house.put("/v1/agencies/police", {"name": "Police", "kind": "police"})
+    for (name, role), agency in zip(people.items(), ("elm", "police"), strict=True):
+        body = {"name": name, "agency": agency, "roles": [role]}
+        await house.put(f"/v1/practitioners/{name}", body)
+    risk = works("pat", "police_contact", footing="missing_or_exploitation_risk")
+    await house.involve(works(), risk)
+    await house.tell(bell())
+
+    async def approve(who: str) -> int:
+        (alert,) = await house.alerts_of(who)
+        path = f"/v1/alerts/{alert['id']}/approve"
+        return (await house.client.post(path, headers=house.of(who))).status_code
+
+    answers = await asyncio.gather(*(approve(who) for who in ("sue", "ula") * 4))
+
+    assert sorted(answers) == [200, *[409] * 7]
+    about = [one["decision"] for one in await house.records() if one["recipient"] == "pat"]
+    assert about == ["awaiting_approval", "approved", "shared"]
+
+
+async def test_reads_at_once_are_recorded_once(house: House) -> None:
+    await house.tell(bell())
+
+    await asyncio.gather(*(house.alerts_of("sam") for _ in range(8)))
+
+    assert [one["decision"] for one in await house.records()].count("read") == 1
+    assert (await house.get("/v1/disclosures/verify"))["ok"] is True
 
 
 async def test_two_senders_send_each_message_once(house: House) -> None:
-    state = house.app.state
-    second = asyncio.create_task(Sender(state.settings, state.database, state.vault).run(0.02))
+    second = asyncio.create_task(second_sender(house).run(0.02))
     with CaseSystem() as system:
         endpoint = await house.endpoint(system.url())
         await house.tell(*[bell(number=number) for number in range(1, 31)])

@@ -13,6 +13,7 @@ class Received(NamedTuple):
     """One request."""
 
     webhook_id: str
+    path: str
     verified: bool
     body: dict[str, Any]
     text: str
@@ -53,7 +54,7 @@ class Receiver:
         except (KeyError, WebhookVerificationError):
             verified = False
         body = json.loads(raw)
-        self.received.append(Received(lower["webhook-id"], verified, body, raw.decode()))
+        self.received.append(Received(lower["webhook-id"], path, verified, body, raw.decode()))
 
     def next_status(self) -> int:
         return self._statuses.pop(0) if self._statuses else 204

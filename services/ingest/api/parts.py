@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from libs.common import school_day
 from libs.common.auth import Bearer, Caller
-from libs.common.problems import InvalidRequest, UnsupportedMediaType
+from libs.common.problems import InvalidRequest, UnsupportedMediaType, told
 from services.ingest.days import fault_of_day
 
 bearer = Bearer(
@@ -76,7 +76,7 @@ def parsed(model: type[Model], raw: bytes) -> Model:
         return model.model_validate_json(raw)
     except ValidationError as fault:
         found = fault.errors(include_input=False, include_context=False, include_url=False)
-        errors = [{"at": ["body", *error["loc"]], "why": error["msg"]} for error in found[:20]]
+        errors = [told(error, "body") for error in found[:20]]
         detail = "The body is not as described; correct it and send it again."
         raise InvalidRequest(detail, errors=errors) from None
 

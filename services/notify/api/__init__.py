@@ -2,8 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.notify.api import alerts, directory, disclosures, endpoints, record
+from services.notify.api import (
+    alerts,
+    approvals,
+    directory,
+    disclosures,
+    endpoints,
+    involvements,
+    record,
+    restrictions,
+    sharing,
+)
 
 router = APIRouter(prefix="/v1")
-for part in (directory, endpoints, alerts, disclosures, record):
+for part in (
+    directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
+    record,
+):  # fmt: skip
     router.include_router(part.router)

@@ -19,11 +19,14 @@ from libs.common.problems import (
 )
 from libs.common.school_day import utc_now
 from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
+from services.notify import reading
 from services.notify.api.access import AlertReader, AlertWriter
+from services.notify.reading import Seen
 from services.notify.tables import Alert
 
 router = APIRouter(tags=["alerts"])
 Note = Annotated[str | None, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+NOT_FOUND = "There is no such alert of the caller's."
 CHANGES = documented(NotFound, Conflict, TooLarge, UnsupportedMediaType)
 
 
@@ -43,6 +46,12 @@ class AlertOut(BaseModel):
     basis: list[str]
     raised_at: datetime
     history: list[dict[str, Any]]
+    approvals: list[dict[str, Any]] | None = Field(
+        None, description="What of this bell waits, or waited, for the recipient's approval."
+    )
+    route: dict[str, Any] | None = Field(
+        None, description="Why it is told here, how soon, by which means, and who is next."
+    )
 
 
 class ActionIn(BaseModel):
@@ -74,7 +83,11 @@ async def get_alerts(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AlertOut]:
-    """Return the caller's own alerts: a practitioner's, or those of an agency's practitioners."""
+    """Return the caller's own alerts: a practitioner's, or those of an agency's practitioners.
+
+    Each is decided again as it is read, and one that its recipient may see no more is left out: a
+    page can hold fewer alerts than `limit` while there is a next one.
+    """
     query = _own(caller).order_by(Alert.raised_at.desc(), Alert.id.desc())
     if status is not None:
         query = query.where(Alert.status == status)
@@ -87,14 +100,19 @@ async def get_alerts(
         rows = [row._mapping for row in await db.execute(query.limit(limit + 1))]
     last = rows[limit - 1] if rows[limit:] else None
     more = cursor_of(last["raised_at"], last["id"]) if last else None
-    return Page(items=[alert_of(row) for row in rows[:limit]], next=more)
+    seen = await _read(request, caller, rows[:limit])
+    return Page(items=[alert_of(row) for row in seen], next=more)
 
 
 @router.get("/alerts/{id}", summary="Read an alert", responses=documented(NotFound))
 async def get_alert(request: Request, caller: AlertReader, id: UUID) -> AlertOut:
-    """Return one of the caller's own alerts; anybody else's is not found."""
+    """Return one of the caller's own alerts, decided again; anybody else's is not found."""
     async with request.app.state.database.reading() as db:
-        return alert_of(await _one(db, caller, id))
+        row = (await db.execute(_own(caller).where(Alert.id == id))).first()
+    seen = await _read(request, caller, [row._mapping] if row else [])
+    if not seen:
+        raise NotFound(NOT_FOUND)
+    return alert_of(seen[0])
 
 
 @router.post("/alerts/{id}/acknowledge", summary="Acknowledge an alert", responses=CHANGES)
@@ -128,18 +146,45 @@ def _own(caller: Caller) -> Select[Any]:
     return query.where(Alert.agency == caller.agency)
 
 
-async def _one(db: Any, caller: Caller, id: UUID) -> Mapping[str, Any]:
-    row = (await db.execute(_own(caller).where(Alert.id == id).with_for_update())).first()
-    if row is None:
-        raise NotFound("There is no such alert of the caller's.")
-    return dict(row._mapping)
+async def _read(
+    request: Request, caller: Caller, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    state = request.app.state
+    rules, now = state.notifier.rules, state.notifier.now()
+    return await reading.read_and_record(state.database, caller, rows, rules, now)
+
+
+async def own_seen(
+    db: Any, request: Request, caller: Caller, id: UUID, *, lock: bool = True
+) -> Seen:
+    """Return one of the caller's own alerts, locked if asked, as it may be seen now.
+
+    Raises:
+        NotFound: it is none of theirs, or may be seen no more.
+    """
+    query = _own(caller).where(Alert.id == id)
+    row = (await db.execute(query.with_for_update() if lock else query)).first()
+    notifier = request.app.state.notifier
+    rows = [row._mapping] if row else []
+    for seen in await reading.as_seen_now(db, rows, notifier.rules, notifier.now()):
+        return seen
+    raise NotFound(NOT_FOUND)
+
+
+async def answer_with(db: Any, request: Request, caller: Caller, seen: Seen) -> AlertOut:
+    """Return an alert as it is seen now; the read is recorded."""
+    notifier, reader = request.app.state.notifier, reading.reader_of(caller)
+    new = await reading.unrecorded(db, [seen], reader, notifier.now())
+    await reading.record_reads(db, new, reader, notifier.rules.version, notifier.now())
+    return alert_of(seen.row)
 
 
 async def _note(
     request: Request, caller: Caller, id: UUID, entry: dict[str, Any], status: str
 ) -> AlertOut:
     async with request.app.state.database.transaction() as db:
-        row = dict(await _one(db, caller, id))
+        seen = await own_seen(db, request, caller, id)
+        row = seen.row
         if row["status"] == "closed":
             raise Conflict("The alert is closed; nothing can be added to it.")
         if not (status == "acknowledged" and _is_acknowledged(row["history"])):
@@ -148,7 +193,7 @@ async def _note(
             row["status"] = _status_after(row["status"], status)
             values = {name: row[name] for name in ("history", "status")}
             await db.execute(update(Alert).where(Alert.id == id).values(values))
-    return alert_of(row)
+        return await answer_with(db, request, caller, seen)
 
 
 def _is_acknowledged(history: Sequence[Mapping[str, Any]]) -> bool:
@@ -167,6 +212,7 @@ def _status_after(held: str, wanted: str) -> str:
 
 def alert_of(row: Mapping[str, Any]) -> AlertOut:
     """Return an alert's row as its recipient sees it."""
-    kept = {name: row[name] for name in ("id", "bell", "kind", "status", "raised_at", "history")}
+    names = ("id", "bell", "kind", "status", "raised_at", "history", "route")
+    kept = {name: row[name] for name in names}
     shown = {name: value for name, value in row["shown"].items() if name not in {"alert", *kept}}
     return AlertOut(**kept, **shown)

@@ -1,32 +1,38 @@
-"""The ledger of disclosures, and the dry run of a decision."""
+"""The ledger of disclosures."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 
 from libs.common.identifiers import Upn
-from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
-from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
-from services.notify import ledger, store
-from services.notify.api.access import Decider, LedgerReader
-from services.notify.api.parts import Name
-from services.notify.tables import Disclosure, StoredBell
+from libs.common.problems import documented
+from libs.common.service import Cursor, Limit, Page, after, cursor_of
+from services.notify import ledger
+from services.notify.api.access import LedgerReader
+from services.notify.checkpoints import file_of
+from services.notify.proof import prove
+from services.notify.tables import Disclosure, DisclosureContent
 
 router = APIRouter(tags=["disclosures"])
 
 
+Recorded = Literal[
+    "shared", "withheld", "awaiting_approval", "approved", "refused", "expired", "read",
+    "delivered", "erased",
+]  # fmt: skip
+
+
 class DisclosureOut(BaseModel):
-    """A recorded decision to share or to withhold."""
+    """A recorded decision to share or to withhold, or what came of it."""
 
     id: UUID
     sequence: int
-    bell: UUID
+    bell: UUID | None = Field(description="Null: about no bell, e.g. an erasure after its time.")
     recipient: str
-    decision: Literal["shared", "withheld", "awaiting_approval"]
+    decision: Recorded
     fields: list[str]
     withheld: list[str]
     basis: list[str]
@@ -40,59 +46,10 @@ class Verified(BaseModel):
     """Whether the ledger is whole."""
 
     ok: bool
-    first_bad: int | None = None
-
-
-class DecideIn(BaseModel):
-    """Which bell, and for whom if not for everybody."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    bell: UUID
-    recipient: Name | None = None
-
-
-class DecisionOut(BaseModel):
-    """What one recipient would see, and why."""
-
-    recipient: str
-    role: str
-    decision: Literal["shared", "withheld", "awaiting_approval"]
-    fields: list[str]
-    withheld: list[str]
-    basis: list[str]
-    policies: list[str]
-
-
-class Decisions(BaseModel):
-    """What everybody would see."""
-
-    decisions: list[DecisionOut]
-
-
-@router.post(
-    "/sharing/decide", summary="Try out a decision", dependencies=[Depends(json_only)],
-    responses=documented(NotFound, TooLarge, UnsupportedMediaType),
-)  # fmt: skip
-async def post_decide(request: Request, _: Decider, asked: DecideIn) -> Decisions:
-    """Say who would see what of a bell today, and why. Nothing is sent or recorded."""
-    async with request.app.state.database.reading() as db:
-        row = await store.row_of(db, StoredBell, asked.bell)
-        if row is None:
-            raise NotFound("No such bell has come.")
-        decided = await request.app.state.notifier.decide(db, row.bell)
-    return Decisions(
-        decisions=[
-            DecisionOut(
-                recipient=recipient.person.id,
-                role=recipient.role,
-                decision=decision.verdict,
-                **decision._asdict(),
-            )
-            for recipient, decision, _ in decided
-            if asked.recipient in {None, recipient.person.id}
-        ]
-    )
+    first_bad: int | None = Field(None, description="The first record that it cannot vouch for.")
+    why: str | None = None
+    records: int = Field(description="Records that were read and hold.")
+    checkpoints: int = Field(description="Signed checkpoints that they agree with.")
 
 
 @router.get("/disclosures", summary="Read the ledger", responses=documented())
@@ -105,9 +62,9 @@ async def get_disclosures(
 ) -> Page[DisclosureOut]:
     """Return decisions in order, all or one child's."""
     (last,) = after(cursor, tuple[int]) or (0,)
-    query = select(Disclosure.__table__).where(Disclosure.sequence > last)
+    query = ledger.entries().where(Disclosure.sequence > last)
     if upn is not None:
-        query = query.where(Disclosure.upn == upn)
+        query = query.where(DisclosureContent.upn == upn)
     async with request.app.state.database.reading() as db:
         found = await db.execute(query.order_by(Disclosure.sequence).limit(limit + 1))
         rows: list[Any] = list(found)
@@ -118,10 +75,16 @@ async def get_disclosures(
 @router.get("/disclosures/verify", summary="Prove the ledger", responses=documented(),
             response_model_exclude_none=True)  # fmt: skip
 async def verify(request: Request, _: LedgerReader) -> Verified:
-    """Read the whole ledger and say whether any record was changed, removed or moved."""
-    async with request.app.state.database.reading() as db:
-        first_bad = await ledger.first_bad(db)
-    return Verified(ok=first_bad is None, first_bad=first_bad)
+    """Read the whole ledger and say whether any record was changed, added, removed or moved.
+
+    It is read a row at a time, and compared with the signed checkpoints too.
+    """
+    state = request.app.state
+    verdict = await prove(state.database, state.seal, file_of(state.settings))
+    figures = {"records": verdict.records, "checkpoints": verdict.checkpoints}
+    if verdict.bad is None:
+        return Verified(ok=True, **figures)
+    return Verified(ok=False, first_bad=verdict.bad.first, why=verdict.bad.why, **figures)
 
 
 def disclosure_of(row: Any) -> DisclosureOut:

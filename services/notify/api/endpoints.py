@@ -23,10 +23,11 @@ from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import store
 from services.notify.api import addresses
 from services.notify.api.access import EndpointWriter
-from services.notify.api.parts import Name, wrong
-from services.notify.bells import delivery
+from services.notify.api.parts import wrong
 from services.notify.secrets import new_secret
 from services.notify.tables import Agency, Delivery, Endpoint, Practitioner
+from services.notify.telling import delivery
+from services.notify.vocabulary import Name
 
 router = APIRouter(tags=["endpoints"])
 OVERLAP = timedelta(hours=24)

@@ -3,14 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import Field
 
 from libs.common.problems import InvalidRequest
+from services.notify.vocabulary import ID
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-Id = Annotated[str, Path(pattern=_ID)]
-Name = Annotated[str, Field(pattern=_ID)]
-"""The id of a practitioner or an agency within a body."""
+Id = Annotated[str, Path(pattern=ID)]
 
 
 def wrong(at: list[Any], why: str) -> InvalidRequest:

@@ -12,13 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import Upn
 from libs.common.problems import documented
-from services.notify import store
+from services.notify import ledger, store
 from services.notify.api.access import RecordReader
 from services.notify.api.alerts import AlertOut, alert_of
-from services.notify.api.directory import InvolvementBody
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
 from services.notify.api.endpoints import DeliveryOut, delivery_of
-from services.notify.tables import Alert, Child, Delivery, Disclosure, StoredBell
+from services.notify.involving import InvolvementBody
+from services.notify.tables import (
+    Alert,
+    Approval,
+    Child,
+    Delivery,
+    Disclosure,
+    DisclosureContent,
+    Restrictions,
+    StoredBell,
+)
 
 router = APIRouter(tags=["records"])
 
@@ -54,6 +63,8 @@ class Record(BaseModel):
     bells: list[dict[str, Any]] = Field(description="As `GET /risk/v1/bells` has them.")
     alerts: list[HeldAlert]
     disclosures: list[DisclosureOut]
+    restrictions: list[dict[str, Any]] = Field(description="What keeps parts of it from somebody.")
+    approvals: list[dict[str, Any]] = Field(description="Disclosures that waited for somebody.")
     deliveries: list[HeldDelivery]
 
 
@@ -65,19 +76,28 @@ async def get_record(request: Request, _: RecordReader, upn: Annotated[Upn, Path
     Empty lists say that nothing is held.
     """
     async with request.app.state.database.reading() as db:
-        involvements = (await store.involvements_of(db, upn))[1]
-        rolls = await _rows(db, Child, upn, Child.urn)
-        bells = await _rows(db, StoredBell, upn, StoredBell.id)
-        alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
-        disclosures = await _rows(db, Disclosure, upn, Disclosure.sequence)
-        deliveries = await _rows(db, Delivery, upn, Delivery.number)
+        return await record_of(db, upn)
+
+
+async def record_of(db: AsyncConnection, upn: str) -> Record:
+    """Read all that notify holds about a child."""
+    involvements = (await store.involvements_of(db, upn))[1]
+    rolls = await _rows(db, Child, upn, Child.urn)
+    bells = await _rows(db, StoredBell, upn, StoredBell.id)
+    alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
+    told = ledger.entries().where(DisclosureContent.upn == upn).order_by(Disclosure.sequence)
+    deliveries = await _rows(db, Delivery, upn, Delivery.number)
+    restricted = await _rows(db, Restrictions, upn)
+    approvals = await _rows(db, Approval, upn, Approval.requested_at)
     return Record(
         upn=upn,
         rolls=[RollEntry(urn=row.urn, pupil=row.pupil) for row in rolls],
         involvements=[InvolvementBody.model_validate(one) for one in involvements],
         bells=[row.bell for row in bells],
         alerts=[HeldAlert(recipient=r.recipient, alert=alert_of(dict(r._mapping))) for r in alerts],
-        disclosures=[disclosure_of(row) for row in disclosures],
+        disclosures=[disclosure_of(row) for row in await db.execute(told)],
+        restrictions=[one for row in restricted for one in row.restrictions],
+        approvals=[dict(row._mapping) for row in approvals],
         deliveries=[_held(row) for row in deliveries],
     )
 

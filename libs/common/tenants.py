@@ -1,0 +1,63 @@
+"""Whose rows the code that now runs may see: a caller's, everybody's, or nobody's.
+
+PostgreSQL's row-level security compares these settings with each row's school, practitioner or
+agency, so that a query which forgets its WHERE still shows nobody else's rows. `Database` puts them
+into each transaction. Code that has said nothing sees no row of any tenant.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Scope(NamedTuple):
+    """Schools by URN, a practitioner's id, an agency's id; or everything."""
+
+    urns: frozenset[str] = frozenset()
+    practitioner: str | None = None
+    agency: str | None = None
+    everything: bool = False
+
+
+NOTHING = Scope()
+EVERYTHING = Scope(everything=True)
+_current: ContextVar[Scope] = ContextVar("firstbell_scope", default=NOTHING)
+
+_SET = text(
+    "SELECT set_config('firstbell.urns', :urns, true),"
+    " set_config('firstbell.practitioner', :practitioner, true),"
+    " set_config('firstbell.agency', :agency, true),"
+    " set_config('firstbell.everything', :everything, true)"
+)
+"""For this transaction alone: the next one on the same connection starts with nothing."""
+
+
+def act_for(scope: Scope) -> None:
+    """Let the rest of this task (one request, one piece of work) see this much."""
+    _current.set(scope)
+
+
+@contextmanager
+def everything() -> Iterator[None]:
+    """Let this block see every tenant's rows: the service's own work, an operator's command."""
+    before = _current.set(EVERYTHING)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
+async def enter(db: AsyncConnection) -> None:
+    """Put the present scope into a PostgreSQL transaction."""
+    scope = _current.get()
+    values = {
+        "urns": ",".join(sorted(scope.urns)),
+        "practitioner": scope.practitioner or "",
+        "agency": scope.agency or "",
+        "everything": "on" if scope.everything else "",
+    }
+    await db.execute(_SET, values)

@@ -1,0 +1,57 @@
+"""A message that is tried again is decided again first: time has passed since it was made."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notify.reading import as_seen_now
+from services.notify.sharing_rules import SharingRules
+from services.notify.shown import bare
+from services.notify.tables import Alert, Delivery
+
+AT_ONCE = 100
+NOT_ANY_MORE = "its recipient may not be told any more"
+
+
+async def decide_again(db: AsyncConnection, rules: SharingRules, now: datetime) -> None:
+    """Cut messages that are due for another attempt to what may be told now, or end them."""
+    query = (
+        select(Delivery.number, Delivery.body)
+        .where(
+            Delivery.state == "pending",
+            Delivery.attempts > 0,
+            Delivery.next_attempt_at <= now,
+            Delivery.type != "endpoint.test",
+        )
+        .order_by(Delivery.next_attempt_at)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    messages = {row.number: json.loads(row.body) for row in await db.execute(query)}
+    alerts = {UUID(message["data"]["alert"]) for message in messages.values()}
+    if not alerts:
+        return
+    rows = await db.execute(select(Alert.__table__).where(Alert.id.in_(alerts)))
+    seen = await as_seen_now(db, [dict(row._mapping) for row in rows], rules, now)
+    shown = {str(one.row["id"]): one.row["shown"] for one in seen}
+    for number, message in messages.items():
+        values = _values(message, shown.get(message["data"]["alert"]))
+        if values:
+            await db.execute(update(Delivery).where(Delivery.number == number).values(values))
+
+
+def _values(message: Mapping[str, Any], now: Mapping[str, Any] | None) -> dict[str, Any]:
+    held = message["data"]
+    if now is not None and now["withheld"] == held["withheld"]:
+        return {}
+    if now is None and message["type"] not in {"alert.cleared", "alert.withdrawn"}:
+        return {"state": "dead", "last_outcome": NOT_ANY_MORE}
+    names = {name: held[name] for name in ("alert", "bell")}
+    data = {**names, **bare(held)} if now is None else now
+    return {"body": msgspec.json.encode({**message, "data": data}).decode()}
