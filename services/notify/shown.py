@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from services.notify.routing import Recipient
 from services.notify.sharing import Decision
-from services.notify.vocabulary import FIELDS, HEALTH_CODES, HEALTH_KINDS, KIND_TELLS
+from services.notify.vocabulary import FIELDS, HEALTH_CODES, KIND_TELLS
 
 OF_PATTERN = frozenset({"weekday", "grounds", "school"})
 """Parts of evidence that belong to the pattern, though they are no numbers."""
@@ -135,14 +135,13 @@ def _tells_illness(evidence: Mapping[str, Any]) -> bool:
 
 
 def told_by_explanation(bell: Mapping[str, Any]) -> frozenset[str]:
-    """Return the fields that a bell's explanation tells; rather one too many than one too few."""
+    """Return the fields that a bell's explanation tells; rather one too many than one too few.
+
+    Rules name the codes that they counted with their meanings, so illness is found by its words.
+    """
     told = {"pattern", "sessions", "codes", "reason", *KIND_TELLS.get(bell["kind"], ())}
     text = bell["explanation"]
-    if (
-        bell["kind"] in HEALTH_KINDS
-        or TELLS_HEALTH.search(text)
-        or _tells_illness(bell["evidence"])
-    ):
+    if TELLS_HEALTH.search(text):
         told.add("health")
     if TELLS_FOOTING.search(text):
         told.add("footing")

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from libs.common.codes import NUMBERS
 from services.notify.routing import Capacity, Person, Recipient
 from services.notify.sharing import NOTHING
 from services.notify.shown import Facts, evidence_for, shown, told_by_explanation
-from services.notify.vocabulary import FIELDS
+from services.notify.vocabulary import FIELDS, HEALTH_CODES
+from services.risk.rules.evidence import codes_in_words
 
 ALL = frozenset(FIELDS)
 MARKS = [
@@ -156,7 +158,8 @@ def test_each_other_part_of_evidence_needs_its_fields(
     ("text", "evidence", "also"),
     [
         ("Missed 12 of 100.", {}, set()),
-        ("Missed 12 of 100.", {"sessions": ILL}, {"health"}),
+        ("Missed 12 of 100.", {"sessions": ILL}, set()),
+        ("Ill or at appointments (codes I and M).", {}, {"health"}),
         ("Codes: I (illness).", {}, {"health"}),
         ("Monday is now M (medical or dental appointment).", {}, {"health"}),
         ("The child has a social worker.", {}, {"footing"}),
@@ -176,3 +179,10 @@ def test_an_explanation_that_tells_too_much_is_given_in_general_and_that_is_note
     )
     assert cut == ["explanation", "evidence"]
     assert body(ALL)[1] == []
+
+
+@pytest.mark.parametrize("code", sorted(HEALTH_CODES))
+def test_a_code_of_illness_is_found_by_the_meaning_that_rules_give_with_it(code: str) -> None:
+    words = codes_in_words([NUMBERS[code]])
+
+    assert "health" in told_by_explanation({**BELL, "explanation": f"Away 3 days. {words}."})
