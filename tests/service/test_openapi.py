@@ -35,7 +35,7 @@ EFFORT = [
 @contextmanager
 def listening(app: FastAPI) -> Iterator[str]:
     """Serve an app on a socket, and give its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
