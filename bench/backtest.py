@@ -21,13 +21,13 @@ from libs.common import migrations
 from libs.common.database import Database
 from libs.common.events import CalendarSet, RollPupil
 from libs.common.school_day import Session, ordinal_of, utc_now
+from libs.common.settings import embedded
 from libs.simulator import School, simulate
 from services import backtest
 from services.risk import store
 from services.risk.backtest import Window
 from services.risk.book import Book
 from services.risk.enrolment import enrolment_of
-from services.up import embedded
 
 YEAR = 2025
 WINDOW = Window(date(YEAR, 9, 1), date(YEAR + 1, 7, 31))

@@ -24,9 +24,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from libs.common.auth import ADMIN, Issuer
 from libs.common.school_day import academic_year_of, london_day, utc_now
+from libs.common.settings import embedded
 from libs.simulator import Authority, simulate
 from services.simulate import lines_of
-from services.up import embedded
 
 SCHOOL_DAYS_MIN = 40
 QUIET_S = 3.0

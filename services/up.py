@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -15,17 +14,6 @@ from services.notify.main import create_app as create_notify
 from services.risk.main import create_app as create_risk
 
 SERVICES = {"ingest": create_ingest, "risk": create_risk, "notify": create_notify}
-
-
-def embedded(data_dir: Path) -> ServiceSettings:
-    """Return the settings of a laptop: SQLite and the embedded log in one folder."""
-    return ServiceSettings(
-        database_url=f"sqlite+aiosqlite:///{data_dir}/{{service}}.db",
-        data_dir=data_dir,
-        kafka_servers=None,
-        jwks_url=None,
-        allow_private_endpoints=True,
-    )
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:

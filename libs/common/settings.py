@@ -115,3 +115,14 @@ class ServiceSettings(BaseSettings):
         if strange:
             raise UnknownSetting(f"no such setting: {', '.join(strange)}; known: {sorted(known)}")
         return cls()
+
+
+def embedded(data_dir: Path) -> ServiceSettings:
+    """Return the settings of a laptop: SQLite and the embedded log in one folder."""
+    return ServiceSettings(
+        database_url=f"sqlite+aiosqlite:///{data_dir}/{{service}}.db",
+        data_dir=data_dir,
+        kafka_servers=None,
+        jwks_url=None,
+        allow_private_endpoints=True,
+    )

@@ -1,25 +1,57 @@
 """The `firstbell` command: parse, call, print. A file for each group of commands."""
 
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
-from services.cli.backtest import backtest
-from services.cli.dead_letters import dead_app
-from services.cli.governance import docs
-from services.cli.ledger import ledger_app
-from services.cli.made_up import demo, evaluate, simulate
-from services.cli.policy import policy_app
-from services.cli.published import published_app
-from services.cli.retention import retention_app
-from services.cli.stack import migrate, serve, up
-from services.cli.subject_access import subject_access
-from services.cli.tokens import token_app
+COMMANDS = {
+    "up": "stack:up",
+    "serve": "stack:serve",
+    "migrate": "stack:migrate",
+    "demo": "made_up:demo",
+    "simulate": "made_up:simulate",
+    "evaluate": "made_up:evaluate",
+    "backtest": "backtest:backtest",
+    "docs": "governance:docs",
+    "subject-access": "subject_access:subject_access",
+    "token": "tokens:token_app",
+    "dead-letters": "dead_letters:dead_app",
+    "published": "published:published_app",
+    "ledger": "ledger:ledger_app",
+    "retention": "retention:retention_app",
+    "policy": "policy:policy_app",
+}
+"""Each command's file here, and its function or group in it."""
 
-app = typer.Typer(no_args_is_help=True, help="Early warning for school attendance.")
-for command in (up, serve, migrate, demo, simulate, evaluate, backtest, docs, subject_access):
-    app.command()(command)
-app.add_typer(token_app, name="token")
-app.add_typer(dead_app, name="dead-letters")
-app.add_typer(published_app, name="published")
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(retention_app, name="retention")
-app.add_typer(policy_app, name="policy")
+
+class OnDemand(TyperGroup):
+    """Imports a command's file when the command is called: a token need not wait for the rules."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands' names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        file, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"{__name__}.{file}"), name)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            alone = typer.Typer()
+            alone.command(cmd_name)(found)
+            command = typer.main.get_command(alone)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=OnDemand, no_args_is_help=True, help="Early warning for school attendance.")
+
+
+@app.callback()
+def firstbell() -> None:
+    """Early warning for school attendance."""

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from libs.common.settings import ServiceSettings, UnknownSetting
-from services import up as house
+from libs.common.settings import ServiceSettings, UnknownSetting, embedded
 
 Data = Annotated[Path, typer.Option(help="Folder of an embedded installation.")]
 DATA = Path("data")
@@ -20,7 +19,7 @@ def settings_of(data: Path) -> ServiceSettings:
         typer.BadParameter: there is neither.
     """
     if (data / "risk.db").exists():
-        return house.embedded(data.resolve())
+        return embedded(data.resolve())
     try:
         return ServiceSettings.from_environment()
     except UnknownSetting as error:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from libs.common import migrations
 from libs.common.logs import configure
-from libs.common.settings import ServiceSettings
+from libs.common.settings import ServiceSettings, embedded
 from services import up as house
 from services.cli.installation import DATA, Data
 from services.risk.catalogue import RulesRefused
@@ -33,7 +33,7 @@ def up(
     port: Port = 8000,
 ) -> None:
     """Run all three services in one process, with SQLite and the embedded log in one folder."""
-    settings = house.embedded(data.resolve())
+    settings = embedded(data.resolve())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configure(settings.log_level)
     asyncio.run(_migrate(settings, list(Service)))

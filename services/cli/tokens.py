@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from libs.common.auth import ADMIN, Issuer
-from services import up as house
+from libs.common.settings import embedded
 from services.cli.installation import DATA, Data
 
 token_app = typer.Typer(no_args_is_help=True, help="Issue a token from the embedded issuer's key.")
@@ -60,6 +60,6 @@ def token_admin(data: Data = DATA, hours: Lifetime = 24) -> None:
 
 
 def _print_token(data: Path, hours: int, subject: str, **claims: Any) -> None:
-    settings = house.embedded(data.resolve())
+    settings = embedded(data.resolve())
     issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
     typer.echo(issuer.token(subject, timedelta(hours=hours), **claims))

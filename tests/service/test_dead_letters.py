@@ -15,8 +15,8 @@ from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.events import REGISTERS, RegisterTaken, message_of
 from libs.common.outbox import Relay
 from libs.common.school_day import Session
+from libs.common.settings import embedded
 from services.cli import app
-from services.up import embedded
 from tests.conftest import until
 
 
