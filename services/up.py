@@ -7,6 +7,7 @@ from importlib.resources import files
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from libs.common.head import HeadAsGet
 from libs.common.problems import add_problem_handlers
 from libs.common.settings import ServiceSettings
 from services.ingest.main import create_app as create_ingest
@@ -18,9 +19,7 @@ SERVICES = {"ingest": create_ingest, "risk": create_risk, "notify": create_notif
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """Mount the three services under their prefixes, with the page at `/`."""
-    house = mount_all({f"/{name}": create(settings) for name, create in SERVICES.items()})
-    add_problem_handlers(house)
-    return house
+    return mount_all({f"/{name}": create(settings) for name, create in SERVICES.items()})
 
 
 def mount_all(services: Mapping[str, FastAPI]) -> FastAPI:
@@ -38,8 +37,15 @@ def mount_all(services: Mapping[str, FastAPI]) -> FastAPI:
             yield
 
     house = FastAPI(
-        title="Firstbell", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+        title="Firstbell",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
     )
+    add_problem_handlers(house)
+    house.add_middleware(HeadAsGet)
 
     @house.get("/", response_class=HTMLResponse)
     async def page() -> str:

@@ -94,6 +94,12 @@ class UnsupportedMediaType(Problem):
     title = "The content type is not taken here"
 
 
+class UnsupportedEncoding(UnsupportedMediaType):
+    """The body is compressed, and bodies are not unpacked here."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}
+
+
 class Unavailable(Problem):
     """The service cannot do its work now; nothing was done."""
 
@@ -158,15 +164,14 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # FastAPI's: too deep for a parser, or not even text
             return problem_response(_invalid([{"at": ["body"], "why": "cannot be read as JSON"}]))
-        body = {
-            "type": "about:blank",
-            "title": error.detail,
-            "status": error.status_code,
-            "detail": error.detail,
-        }
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
+        detail, headers = error.detail, dict(error.headers or {})
+        if error.status_code == 404:
+            detail = "There is nothing at this path: /docs, under each service's prefix, names all."
+        elif error.status_code == 405:
             headers["Allow"] = _allowed(request)
+            detail = f"This path takes {headers['Allow']}."
+        told = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+        body = {**told, "detail": detail}
         return JSONResponse(body, error.status_code, headers, media_type=MEDIA_TYPE)
 
     _add_fault_handlers(app)
@@ -212,8 +217,9 @@ def told(fault: Mapping[str, Any], *within: str) -> dict[str, Any]:
 def _allowed(request: Request) -> str:
     # Starlette names the methods of the first route alone, and each of ours has one.
     routes = request.app.router.routes
+    # HEAD is not among them: `HeadAsGet` makes it a GET.
     return ", ".join(
-        method
+        "GET, HEAD" if method == "GET" else method
         for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         if any(
             route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes

@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from email.message import Message as Headers
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -21,8 +22,10 @@ from libs.common.database import Database
 from libs.common.eventlog import EventLog
 from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.eventlog_kafka import KafkaEventLog
+from libs.common.head import HeadAsGet
 from libs.common.problems import (
     InvalidRequest,
+    UnsupportedEncoding,
     UnsupportedMediaType,
     add_problem_handlers,
     documented,
@@ -87,14 +90,29 @@ def _is_storable(part: Any) -> bool:
 
 
 async def json_only(request: Request) -> None:
-    """Refuse a body that is not JSON.
+    """Refuse a body that is not JSON, or not plain UTF-8.
 
     Raises:
-        UnsupportedMediaType: with the type that is taken.
+        UnsupportedMediaType: with what is taken.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method in {"PUT", "POST", "PATCH"} and kind != "application/json":
-        raise UnsupportedMediaType("Send the body as application/json.")
+    if request.method in {"PUT", "POST", "PATCH"}:
+        must_be(request, "application/json")
+
+
+def must_be(request: Request, kind: str) -> None:
+    """Refuse a body of another content type, in another character set, or compressed.
+
+    Raises:
+        UnsupportedMediaType: with what is taken.
+    """
+    headers = Headers()
+    headers["content-type"] = request.headers.get("content-type", "")
+    if headers.get_content_type() != kind:
+        raise UnsupportedMediaType(f"Send the body as {kind}.")
+    if str(headers.get_param("charset", "utf-8")).lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise UnsupportedMediaType(f"Send the body as {kind} in UTF-8.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedEncoding("Send the body as it is, without a Content-Encoding.")
 
 
 def event_log(settings: ServiceSettings) -> EventLog:
@@ -175,10 +193,12 @@ def build(
         description=description,
         lifespan=lifespan,
         responses=documented(),
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.verifier = Verifier(settings)
     add_problem_handlers(app)
     app.add_middleware(BodyLimit, bytes_max=settings.request_bytes_max)
+    app.add_middleware(HeadAsGet)
     operation.add_routes(app, name)
     return app

@@ -58,6 +58,7 @@ class _LooseLine(_LooseRegister, kw_only=True, forbid_unknown_fields=True):
 _REGISTER = msgspec.json.Decoder(RegisterIn)
 _LINE = msgspec.json.Decoder(LineIn)
 _MARK = msgspec.json.Decoder(MarkIn)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -67,6 +68,7 @@ def read_register(raw: bytes) -> Marks:
     Raises:
         InvalidRequest: the envelope is wrong, or not one mark is well formed.
     """
+    raw = raw.removeprefix(_BYTE_ORDER_MARK)
     try:
         body = _REGISTER.decode(raw)
     except _FAULTS:
@@ -80,6 +82,7 @@ def read_line(raw: bytes) -> tuple[str, date, Session, Marks]:
     Raises:
         InvalidRequest: the envelope is wrong, or not one mark is well formed.
     """
+    raw = raw.removeprefix(_BYTE_ORDER_MARK)
     try:
         body = _LINE.decode(raw)
     except _FAULTS:

@@ -1,10 +1,12 @@
 """A stream of registers, NDJSON: a line at a time, in constant memory, receipts in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
@@ -14,6 +16,7 @@ from services.ingest.accept import Committer, Register
 from services.ingest.body import read_line
 from services.ingest.days import fault_of_day
 from services.ingest.registers import sort_out
+from services.ingest.spool import Spool
 from services.ingest.store import Key
 
 log = structlog.get_logger()
@@ -48,7 +51,34 @@ class Bulk:
     caller: Caller
     backfill: bool
 
-    async def answers(self, source: AsyncIterator[bytes | None]) -> AsyncIterator[dict[str, Any]]:
+    async def receipts(self, source: AsyncIterator[bytes | None]) -> AsyncIterator[bytes]:
+        """Yield the answers as lines of JSON.
+
+        They wait in a spool for a sender that reads none until it has sent all: were they to
+        fill the socket instead, neither side could go on.
+        """
+        spool = Spool()
+        filling = asyncio.create_task(self._fill(spool, source))
+        try:
+            async for part in spool.chunks():
+                yield part
+            await filling
+        finally:
+            filling.cancel()
+            await asyncio.wait([filling])
+            spool.close()
+
+    async def _fill(self, spool: Spool, source: AsyncIterator[bytes | None]) -> None:
+        try:
+            async with aclosing(self.answers(source)) as answers:
+                async for answer in answers:
+                    await spool.put(msgspec.json.encode(answer) + b"\n")
+        finally:
+            spool.end()
+
+    async def answers(
+        self, source: AsyncIterator[bytes | None]
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield a receipt or a problem for each line, in order, with its number.
 
         Lines are read ahead while earlier ones are stored, and each is answered as soon as it can

@@ -36,19 +36,30 @@ def read_export(raw: bytes) -> Export:
         InvalidRequest: it is not UTF-8, not CSV, or has another header.
     """
     try:
-        rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+        rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True))
     except UnicodeDecodeError:
         raise _unreadable("not UTF-8: export the file as UTF-8") from None
     except csv.Error:
         raise _unreadable("not CSV: look for a quotation mark that is not closed") from None
-    header = [name.strip().lower() for name in rows[0]] if rows else []
-    if not set(REQUIRED) <= set(header) <= set(COLUMNS) or len(set(header)) < len(header):
-        raise _unreadable(f"the first row is {','.join(REQUIRED)}[,minutes_late,comment,group]")
+    header = [name.strip().lower().replace(" ", "_") for name in rows[0]] if rows else []
+    fault = _fault_of_header(header)
+    if fault:
+        raise _unreadable(fault)
     export = Export()
     for number, row in enumerate(rows[1:], 2):
         if row:
             _take_row(export, number, header, row)
     return export
+
+
+def _fault_of_header(header: list[str]) -> str | None:
+    if set(REQUIRED) <= set(header) <= set(COLUMNS) and len(set(header)) == len(header):
+        return None
+    # As Excel writes them where the comma is the decimal sign, or as "Text (tab delimited)".
+    for name, mark in (("semicolons", ";"), ("tabs", "\t")):
+        if len(header) == 1 and mark in header[0]:
+            return f"the cells are parted by {name}: export the file with commas"
+    return f"the first row is {','.join(REQUIRED)}[,minutes_late,comment,group]"
 
 
 def _unreadable(why: str) -> InvalidRequest:

@@ -2,14 +2,29 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from tests.service.ingest_app import DAY, OTHER_URN, URL, URN, headers_of, register, running, upn
+from libs.common import migrations
+from services.ingest.main import create_app
+from tests.listening import listening, small
+from tests.service.ingest_app import (
+    DAY,
+    OTHER_URN,
+    URL,
+    URN,
+    headers_of,
+    register,
+    running,
+    settings_in,
+    upn,
+)
 
 NDJSON = {"content-type": "application/x-ndjson"}
 CSV = {"content-type": "text/csv"}
@@ -38,6 +53,12 @@ def pupil(number: int, **more: Any) -> dict[str, Any]:
         "entered_on": "2025-09-01",
         **more,
     }
+
+
+async def app_in(folder: Path) -> FastAPI:
+    settings = settings_in(folder)
+    await migrations.upgrade("ingest", settings.database_url)
+    return create_app(settings)
 
 
 async def stream(client: httpx.AsyncClient, body: bytes) -> list[dict[str, Any]]:
@@ -73,6 +94,28 @@ async def test_a_line_that_is_too_long_is_refused_and_the_next_one_taken(tmp_pat
     assert [answer.get("status") for answer in answers] == [413, None]
 
 
+def test_a_sender_that_reads_nothing_until_it_has_sent_all_is_answered(tmp_path: Path) -> None:
+    # Far more receipts than the socket's two ends hold: were they not put aside, both would wait.
+    count = 5_000
+    body = line("/", urn=OTHER_URN) * count
+    app = asyncio.run(app_in(tmp_path))
+    bearer = headers_of(tmp_path)["authorization"]
+    head = (
+        "POST /v1/registers HTTP/1.1", "Host: ingest", f"Authorization: {bearer}",
+        "Content-Type: application/x-ndjson", f"Content-Length: {len(body)}", "Connection: close",
+    )  # fmt: skip
+
+    with listening(app, buffer_bytes=4096) as address, socket.socket() as sender:
+        small(sender, 4096)
+        sender.settimeout(30)
+        sender.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+        sender.sendall("\r\n".join((*head, "", "")).encode() + body)
+        answer = b"".join(iter(lambda: sender.recv(65536), b""))
+
+    assert answer.count(b'"line":') == count
+    assert f'"line":{count},'.encode() in answer
+
+
 async def test_an_export_is_grouped_into_registers(client: httpx.AsyncClient) -> None:
     rows = [
         "date,session,upn,code,minutes_late,comment,group",
@@ -93,6 +136,36 @@ async def test_an_export_is_grouped_into_registers(client: httpx.AsyncClient) ->
     for wrong in (b"", b"a,b\n1,2", b"\xff\xfe", b'"' + b"x" * 200_000):
         assert (await client.post(url, content=wrong, headers=CSV)).status_code == 422
     assert (await client.post(url, content=b"", headers=NDJSON)).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        (b"date;session;upn;code\n2026-09-14;am;X;/\n", "semicolons"),
+        (b"date\tsession\tupn\tcode\n", "tabs"),
+        (b"date,session,upn\n", "the first row is date,session,upn,code"),
+        (b"date,session,upn,code,code\n", "the first row"),
+        (b"", "the first row"),
+        ("date,session,upn,code\n".encode("utf-16"), "UTF-8"),
+        (b'date,session,upn,code\n"', "quotation mark"),
+    ],
+)
+async def test_an_export_that_cannot_be_read_is_told_why(
+    client: httpx.AsyncClient, body: bytes, remedy: str
+) -> None:
+    answer = await client.post(f"/v1/schools/{URN}/registers.csv", content=body, headers=CSV)
+
+    assert answer.status_code == 422
+    assert remedy in answer.json()["errors"][0]["why"]
+
+
+async def test_an_exports_header_is_read_as_people_write_it(client: httpx.AsyncClient) -> None:
+    body = f"\ufeffDate,Session,UPN,Code, Minutes Late\n{DAY},AM,{upn(1)},L,7\n".encode()
+
+    answer = await client.post(f"/v1/schools/{URN}/registers.csv", content=body, headers=CSV)
+
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert (await client.get(URL)).json()["marks"][0]["minutes_late"] == 7
 
 
 async def test_a_roll_takes_good_pupils_and_removes_those_left_out(

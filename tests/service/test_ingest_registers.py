@@ -1,6 +1,7 @@
 """Registers sent over HTTP to the real app."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +122,37 @@ async def test_strict_handling_takes_all_or_nothing(client: httpx.AsyncClient) -
     assert (await client.get(f"/v1/schools/{URN}/quarantine")).json()["items"] == []
     assert taken.status_code == 202
     assert taken.headers["preference-applied"] == "handling=strict"
+
+
+@pytest.mark.parametrize(
+    ("prefer", "wish"),
+    [
+        (['handling="strict"'], "strict"),
+        (["respond-async; wait=5, Handling = STRICT; x=y"], "strict"),
+        (["respond-async", "handling=strict"], "strict"),
+        (["handling=strict, handling=lenient"], "strict"),
+        (["handling=lenient, handling=strict"], "lenient"),
+        (['note=", handling=strict"'], None),
+        (["handling=harsh"], None),
+    ],
+)
+async def test_a_preference_is_read_however_it_is_written(
+    client: httpx.AsyncClient, prefer: list[str], wish: str | None
+) -> None:
+    headers = [("prefer", value) for value in prefer]
+
+    answer = await client.put(URL, json=register("/?"), headers=headers)
+
+    assert answer.status_code == (422 if wish == "strict" else 202)
+    assert answer.headers.get("preference-applied") == (f"handling={wish}" if wish else None)
+
+
+async def test_a_byte_order_mark_is_passed_over(client: httpx.AsyncClient) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(register("/N")).encode()
+
+    answer = await client.put(URL, content=body, headers={"content-type": "application/json"})
+
+    assert answer.json()["accepted"] == 2
 
 
 async def test_the_other_halfs_mark_is_taken_and_noted(client: httpx.AsyncClient) -> None:

@@ -3,21 +3,18 @@
 import os
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from libs.common import migrations
 from libs.common.auth import Issuer
 from libs.common.settings import ServiceSettings
 from services.up import SERVICES
+from tests.listening import listening
 from tests.unit import databases
 
 CONFIG = str(Path(__file__).with_name("schemathesis.toml"))
@@ -30,22 +27,6 @@ EFFORT = [
     *("--request-timeout", "10", "--continue-on-failure", "--no-color", "--warnings", "off"),
 ]
 """The same few inputs each time, and every edge that the document itself names."""
-
-
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    """Serve an app on a socket, and give its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the app did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(params=databases.BOTH)

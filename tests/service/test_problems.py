@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.service import cursor_of
 from libs.common.settings import ServiceSettings
-from services.up import SERVICES
+from services.up import SERVICES, mount_all
 from tests.conftest import serving
 
 AGENCY = ("notify", "PUT", "/v1/agencies/care")
@@ -194,6 +194,7 @@ async def test_the_rest_of_the_ways_to_go_wrong_are_problems_too(
 ) -> None:
     async with serving(SERVICES[service](settings), service, settings=settings) as client:
         must_be_problem(await client.get("/v1/nothing"), 404)
+        must_be_problem(await client.get(READS[0][1] + "/"), 404)
         must_be_problem(await client.patch("/healthz"), 405)
         path = next(path for name, path in READS if name == service)
         refused = await client.get(path)
@@ -208,7 +209,7 @@ async def test_a_wrong_method_is_told_every_right_one(
         answer = await client.delete(AGENCY[2], headers=headers)
 
         must_be_problem(answer, 405)
-        assert answer.headers["allow"] == "GET, PUT"
+        assert answer.headers["allow"] == "GET, HEAD, PUT"
 
 
 async def test_a_body_of_another_kind_is_not_taken(
@@ -219,3 +220,40 @@ async def test_a_body_of_another_kind_is_not_taken(
             changed = headers | {"content-type": kind}
 
             must_be_problem(await client.put(AGENCY[2], content=b"{}", headers=changed), 415)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("content-type", "application/json; charset=iso-8859-1", "in UTF-8"),
+        ("content-encoding", "gzip", "without a Content-Encoding"),
+    ],
+)
+async def test_a_body_in_another_encoding_is_not_taken(
+    settings: ServiceSettings, headers: dict[str, str], name: str, value: str, remedy: str
+) -> None:
+    async with serving(SERVICES["ingest"](settings), "ingest", settings=settings) as client:
+        answer = await client.put(REGISTER[2], content=b"{}", headers=headers | {name: value})
+
+        assert remedy in must_be_problem(answer, 415)["detail"]
+        assert answer.headers.get("accept-encoding") == (
+            "identity" if name == "content-encoding" else None
+        )
+
+
+async def test_head_is_answered_as_get_is(
+    settings: ServiceSettings, headers: dict[str, str]
+) -> None:
+    house = mount_all({"/risk": SERVICES["risk"](settings)})
+    async with serving(house, "risk", settings=settings) as client:
+        for path in ("/", "/risk/healthz", "/risk/v1/bells"):
+            assert (await client.head(path, headers=headers)).status_code == 200, path
+        assert (await client.head("/risk/v1/bells")).status_code == 401
+
+
+async def test_beside_the_services_there_are_problems_too(settings: ServiceSettings) -> None:
+    house = mount_all({"/risk": SERVICES["risk"](settings)})
+    async with serving(house, "risk", settings=settings) as client:
+        for path in ("/nothing", "/risk", "/ingest/v1/registers"):
+            must_be_problem(await client.get(path), 404)
+        must_be_problem(await client.post("/"), 405)

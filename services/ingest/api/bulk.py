@@ -1,9 +1,7 @@
 """Send many registers: as NDJSON, streamed, or as a MIS's CSV export."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
@@ -12,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from libs.common.identifiers import Urn
 from libs.common.problems import TooLarge, UnsupportedMediaType, documented
-from services.ingest.api.parts import WritesRegisters, must_be
+from libs.common.service import must_be
+from services.ingest.api.parts import WritesRegisters
 from services.ingest.bulk import Bulk, lines
 from services.ingest.export import read_export, take_export
 
@@ -76,18 +75,15 @@ async def post_registers(
     """Take a stream of any length: a register with `urn`, `date` and `session` on each line.
 
     Each line is answered on a line of its own, in order, with its number in `line`, from 1: a
-    receipt, or a problem with its `status`. A bad line costs no other. Read the answer while you
-    send: neither side holds more than a few lines.
+    receipt, or a problem with its `status`. A bad line costs no other. Neither side need hold more
+    than a few lines; answers wait for a sender that reads them only when it has sent all, up to
+    256 MB of them (about a million registers).
     """
     must_be(request, "application/x-ndjson")
     bulk = Bulk(request.app.state.committer, caller, backfill=mode == "backfill")
     bytes_max = request.app.state.settings.request_bytes_max
-
-    async def receipts() -> AsyncIterator[bytes]:
-        async for answer in bulk.answers(lines(request.stream(), bytes_max)):
-            yield msgspec.json.encode(answer) + b"\n"
-
-    return Lines(receipts(), media_type="application/x-ndjson")
+    receipts = bulk.receipts(lines(request.stream(), bytes_max))
+    return Lines(receipts, media_type="application/x-ndjson")
 
 
 @router.post(

@@ -4,13 +4,13 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from fastapi import Path, Request, Response, Security
+from fastapi import Path, Response, Security
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from libs.common import school_day
 from libs.common.auth import Bearer, Caller
-from libs.common.problems import InvalidRequest, UnsupportedMediaType, told
+from libs.common.problems import InvalidRequest, told
 from services.ingest.days import fault_of_day
 
 bearer = Bearer(
@@ -49,16 +49,6 @@ def check_day(day: date) -> None:
         raise InvalidRequest(
             f"Mend the date: {fault}.", errors=[{"at": ["path", "date"], "why": fault}]
         )
-
-
-def must_be(request: Request, kind: str) -> None:
-    """Refuse a body of another content type.
-
-    Raises:
-        UnsupportedMediaType: with the type that is taken.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
-        raise UnsupportedMediaType(f"Send the body as {kind}.")
 
 
 def answered(body: Any, headers: dict[str, str]) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar
+from urllib.request import parse_http_list
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -70,9 +71,28 @@ class HeldRegister(BaseModel):
     marks: list[HeldMark]
 
 
-Prefer = Annotated[
-    str | None, Header(description="`handling=strict`: take every mark or none.", max_length=200)
-]
+async def handling(
+    request: Request,
+    prefer: Annotated[
+        str | None,
+        Header(description="`handling=strict`: take every mark or none.", max_length=200),
+    ] = None,
+) -> str | None:
+    """Return the caller's wish, `strict` or `lenient`; None when there is none we know.
+
+    The first `handling` counts, in however many headers, with quotation marks and parameters or
+    without (RFC 7240, 2).
+    """
+    del prefer  # FastAPI gives the last of several headers: it is here to be documented
+    for preference in parse_http_list(",".join(request.headers.getlist("prefer"))):
+        name, _, value = preference.partition(";")[0].lower().partition("=")
+        if name.strip() == "handling":
+            wish = value.strip().strip('"')
+            return wish if wish in {"strict", "lenient"} else None
+    return None
+
+
+Handling = Annotated[str | None, Depends(handling)]
 
 
 @router.put(
@@ -90,7 +110,7 @@ async def put_register(
     session: Session,
     request: Request,
     caller: WritesRegisters,
-    prefer: Prefer = None,
+    wish: Handling,
 ) -> Response:
     """Take a school's (or a group's) marks for one session.
 
@@ -101,18 +121,12 @@ async def put_register(
     caller.must_speak_for(urn)
     check_day(day)
     marks = sort_out(day, session, read_register(await request.body()))
-    wish = _handling(prefer)
     if wish == "strict" and marks.rejected:
         detail = f"{len(marks.rejected)} mark(s) cannot be taken, so nothing was stored."
         raise NotAllGood(detail, rejected=rejected_of(marks))
     register = Register(Key(urn, day, session), marks, caller.subject)
     answer = await request.app.state.committer.submit(register)
     return answered(answer, {"Preference-Applied": f"handling={wish}"} if wish else {})
-
-
-def _handling(prefer: str | None) -> str | None:
-    wishes = [wish.strip().replace(" ", "").lower() for wish in (prefer or "").split(",")]
-    return next((w for w in ("strict", "lenient") if f"handling={w}" in wishes), None)
 
 
 @router.get(
