@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from services.risk.fold import Episode, Severity
+from services.risk.episodes import Episode
+from services.risk.fold import Severity
 
 Status = Literal["ringing", "cleared", "withdrawn"]
 Change = Literal["raised", "escalated", "cleared", "withdrawn"]

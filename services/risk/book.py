@@ -79,7 +79,7 @@ class Book:
         column = self._padded(self.columns.get(ordinal))
         column[places] = codes
         if ordinal not in self.columns:
-            self._sessions = None
+            self._sessions = self._with_latest(ordinal)
         self.columns[ordinal] = column
         self._forget_from(ordinal)
         return ordinal
@@ -200,6 +200,18 @@ class Book:
         codes = np.stack([self.enrolled_codes(ordinal) for ordinal in latest])
         missed, held = ABSENT[codes].sum(axis=0), POSSIBLE[codes].any(axis=0)
         return int((held & (missed >= missed[position])).sum()), int(held.sum())
+
+    def _with_latest(self, ordinal: int) -> Sessions | None:
+        """Return the sessions up to a new latest one; None: they must be numbered anew."""
+        sessions = self._sessions
+        if sessions is None or not len(sessions.ordinals) or ordinal <= sessions.ordinals[-1]:
+            return None
+        latest = int(sessions.ordinals[-1])
+        planned = self._open.get(academic_year_of(day_of(ordinal)))
+        if planned is None or academic_year_of(day_of(latest)) != academic_year_of(day_of(ordinal)):
+            return sessions.and_then([ordinal]) if not self._open else None
+        at = bisect_right(planned, latest)
+        return sessions.and_then(planned[at : bisect_right(planned, ordinal)])
 
     def _ordinals(self) -> NDArray[np.int64]:
         unplanned = came = np.fromiter(self.columns, np.int64, len(self.columns))

@@ -23,7 +23,8 @@ from services.risk import store
 from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book
 from services.risk.enrolment import Enrolment, enrolment_of
-from services.risk.fold import SCHOOL, Episode, Finding, Progress, Rule, Severity
+from services.risk.episodes import Episode
+from services.risk.fold import SCHOOL, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
 from services.risk.words import switched_off, with_grounds, with_school, words_of
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE, UNAUTHORISED, Codes
 from services.risk.days import Day, Diary, start_diary, step_diary
+from services.risk.episodes import Episode, EpisodeKey, noted
 from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
 from services.risk.stories import Stories, merge, start_stories
 from services.risk.whole_school import WholeSchool, step_school
@@ -166,23 +167,6 @@ class Rule(Protocol[State]):
         """
 
 
-class Episode(NamedTuple):
-    """A rule's finding about one pupil, from the session it first rang in to the one it ended."""
-
-    since: int
-    """Ordinal of the session after which it first rang."""
-    severity: int
-    """The highest so far."""
-    until: int | None
-    """Ordinal of the session after which it no longer rang; None while it rings."""
-    grounds: int = 0
-    """Places of the emerging rules that rang in its story, as bits; 0: it is no story."""
-
-
-EpisodeKey = tuple[int, int]
-"""A pupil's position in the book (`SCHOOL` for the school itself), and the anchor."""
-
-
 class Progress(NamedTuple):
     """A fold that has come as far as some session: give it to `advance` to go on from there."""
 
@@ -227,7 +211,7 @@ def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> P
         ringing.append(rung)
     stories = _merge(progress, ringing, column) if progress.ranked else progress.stories
     episodes = [
-        known if after is before else _note(known, before, after, column.ordinal)
+        known if after is before else noted(known, before, after, column.ordinal)
         for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
     ]
     return Progress(
@@ -246,44 +230,6 @@ def _merge(progress: Progress, ringing: list[Signals], column: Column) -> Storie
     return stories
 
 
-def _note(
-    known: dict[EpisodeKey, Episode], before: Signals, after: Signals, ordinal: int
-) -> dict[EpisodeKey, Episode]:
-    if _same(before, after):
-        return known
-    was, now = _by_key(before), _by_key(after)
-    noted = dict(known)
-    for key in was.keys() - now.keys():
-        noted[key] = noted[key]._replace(until=ordinal)
-    for key, rung in now.items():
-        if was.get(key) == rung:
-            continue
-        severity, grounds = rung
-        earlier = noted.get(key) or Episode(ordinal, severity, None)
-        noted[key] = Episode(earlier.since, max(earlier.severity, severity), None, grounds)
-    return noted
-
-
-def _by_key(rows: Signals) -> dict[EpisodeKey, tuple[int, int]]:
-    keys = zip(rows.pupils.tolist(), rows.anchors.tolist(), strict=True)
-    grounds = [0] * len(rows.pupils) if rows.grounds is None else rows.grounds.tolist()
-    return dict(zip(keys, zip(rows.severities.tolist(), grounds, strict=True), strict=True))
-
-
 def column_of(codes: Codes, **when: Any) -> Column:
     """Make a `Column` from code numbers, contiguous and writable as kernels take them."""
     return Column(codes=np.require(codes, np.uint8, ("C", "W")), **when)
-
-
-def _same(before: Signals, after: Signals) -> bool:
-    # Bytes compare many times quicker than arrays as short as these.
-    return (
-        before.pupils.tobytes() == after.pupils.tobytes()
-        and before.anchors.tobytes() == after.anchors.tobytes()
-        and before.severities.tobytes() == after.severities.tobytes()
-        and _bytes(before.grounds) == _bytes(after.grounds)
-    )
-
-
-def _bytes(values: NDArray[Any] | None) -> bytes:
-    return b"" if values is None else values.tobytes()

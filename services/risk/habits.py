@@ -100,13 +100,19 @@ def weigh(
     together = times[0, YEAR_GROUPS] < TOGETHER_MAX
     usual_hard = max(usual[0].share, USUAL_MIN * USUAL_AT_FIRST[0])
     usual_soft = max(usual[1].share, USUAL_MIN * USUAL_AT_FIRST[1])
+    taken_for = np.empty((2, YEAR_GROUPS))
+    for group in range(YEAR_GROUPS):
+        taken_for[0, group], taken_for[1, group] = (
+            believed(times[0, group]),
+            believed(times[1, group]),
+        )
     for p in range(len(today)):
         day, pupil = today[p], habits[p]
         group = year_groups[p] if len(year_groups) else 0
         hard = _chance(pupil.hard, pupil.free, usual_hard, HARD_HABIT)
         soft = _chance(pupil.soft, pupil.free, usual_soft, SOFT_HABIT)
-        day.hard_chance = min(hard * believed(times[0, group]), CHANCE_MAX)
-        day.soft_chance = min(soft * believed(times[1, group]), CHANCE_MAX)
+        day.hard_chance = min(hard * taken_for[0, group], CHANCE_MAX)
+        day.soft_chance = min(soft * taken_for[1, group], CHANCE_MAX)
         day.known = known(pupil.absent, pupil.counted, days)
         like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
         day.shared = day.absent and (like_others or (mass and not day.hard))

@@ -1,5 +1,6 @@
 """A school's sessions in time: planned by its calendars, and numbered."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -17,6 +18,17 @@ class Sessions(NamedTuple):
     ordinals: NDArray[np.int64]
     school_days: Ints
     school_weeks: Ints
+
+    def and_then(self, later: Sequence[int]) -> "Sessions":
+        """Return these sessions and later ones, in order, without numbering all anew."""
+        if not later:
+            return self
+        more = numbered(np.concatenate([self.ordinals[-1:], np.array(later, np.int64)]))
+        return Sessions(
+            np.concatenate([self.ordinals, more.ordinals[1:]]),
+            np.concatenate([self.school_days, self.school_days[-1] + more.school_days[1:]]),
+            np.concatenate([self.school_weeks, self.school_weeks[-1] + more.school_weeks[1:]]),
+        )
 
 
 def open_sessions(calendar: CalendarSet) -> list[int]:

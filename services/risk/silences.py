@@ -5,7 +5,8 @@ from typing import Any
 
 from services.risk.bells import THE_SCHOOL, BellKey
 from services.risk.book import Book
-from services.risk.fold import Episode, Severity
+from services.risk.episodes import Episode
+from services.risk.fold import Severity
 from services.risk.rules.register_missing import WARNING_FROM, RegisterMissing
 
 

@@ -28,9 +28,11 @@ from services.risk.rules.odds import (
     gone_on,
     habit,
     likelier,
+    reaches,
     record_of,
     remember,
 )
+from services.risk.usual import believed
 
 SCHOOL_PRIOR = 2.0
 USUAL_AT_FIRST, USUAL_MAX = 0.004, 0.02
@@ -145,17 +147,19 @@ def _likelier(day: Any, own: float, times: float, rule: Any) -> Any:
 @kernel(LEAVING, PUPIL_DAY, FIGURES, float)
 def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
     after, rule, changed = before.copy(), figures[0], False
+    least = bar(rule.needed, 1.0)
     gone, could = 0, 0
     for p in range(len(today)):
         gone += today[p].left
         could += today[p].could_leave
     times = (gone + SCHOOL_PRIOR) / (usual * could + SCHOOL_PRIOR)
+    taken_for = believed(times)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         if day.could_leave:
-            own = habit(pupil, rule.prior_events, rule.prior_days, times, CHANCE_MAX)
+            own = habit(pupil, rule.prior_events, rule.prior_days, taken_for, CHANCE_MAX)
             pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day, own, times, rule))
-            pupil.rings = pupil.odds >= bar(rule.needed, day.known)
+            pupil.rings = reaches(pupil.odds, least, rule.needed, day.known)
         remember(pupil, day.left, day.could_leave)
         changed |= pupil.rings != before[p].rings
     rate = min(gone / max(1, could), USUAL_MAX)

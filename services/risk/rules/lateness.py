@@ -27,9 +27,11 @@ from services.risk.rules.odds import (
     gone_on,
     habit,
     likelier,
+    reaches,
     record_of,
     remember,
 )
+from services.risk.usual import believed
 
 SCHOOL_PRIOR = 2.0
 USUAL_AT_FIRST, USUAL_MAX = 0.02, 0.06
@@ -139,17 +141,19 @@ def _likelier(late: bool, own: float, times: float, rule: Any) -> Any:
 @kernel(ARRIVALS, PUPIL_DAY, FIGURES, float)
 def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
     after, rule, changed = before.copy(), figures[0], False
+    least = bar(rule.needed, 1.0)
     late, came = 0, 0
     for p in range(len(today)):
         late += today[p].late
         came += today[p].came
     times = (late + SCHOOL_PRIOR) / (usual * came + SCHOOL_PRIOR)
+    taken_for = believed(times)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         if day.came:
-            own = habit(pupil, rule.prior_events, rule.prior_days, times, CHANCE_MAX)
+            own = habit(pupil, rule.prior_events, rule.prior_days, taken_for, CHANCE_MAX)
             pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day.late, own, times, rule))
-            pupil.rings = pupil.odds >= bar(rule.needed, day.known)
+            pupil.rings = reaches(pupil.odds, least, rule.needed, day.known)
         remember(pupil, day.late, day.came)
         changed |= pupil.rings != before[p].rings
     rate = min(late / max(1, came), USUAL_MAX)

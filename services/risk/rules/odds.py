@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from services.risk.compiled import inlined
 from services.risk.habits import settled, shifted
-from services.risk.usual import believed
 
 Rows = NDArray[np.void]
 """A record for each pupil, shape (P,)."""
@@ -73,15 +72,21 @@ def bar(needed: float, known: float) -> Any:
 
 
 @inlined
+def reaches(odds: float, least: float, needed: float, known: float) -> Any:
+    """Return whether odds ring; `least` is the bar of who is not known at all."""
+    return odds >= least and odds >= bar(needed, known)
+
+
+@inlined
 def habit(pupil: Any, prior_events: float, prior_days: float, times: float, most: float) -> Any:
     """Return the chance that it happens today, by the settled habit, drawn to a prior.
 
     Args:
-        times: how many times the usual the school's day was.
+        times: how many times the usual the school's day is taken for.
         most: the chance is never more than this.
     """
     rate = (pupil.events + prior_events) / (pupil.chances + prior_days)
-    return min(rate * believed(times), most)
+    return min(rate * times, most)
 
 
 @inlined

@@ -21,7 +21,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import figures, recent_marks, sessions
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
 from services.risk.rules.sudden_change import likelier_begun
 
 SUSPENDED = NUMBERS["E"]
@@ -146,6 +146,7 @@ def _likelier(day: Any, rule: Any) -> Any:
 def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[Rows, bool]:
     """Take a day; who is in school is no longer suspended, which is written into `suspended`."""
     after, rule, changed = before.copy(), figures[0], False
+    least = bar(rule.needed, 1.0)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         in_school = day.came and not day.absent
@@ -155,7 +156,7 @@ def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[R
         suspended[p] &= not in_school
         often = rule.often if pupil.days_back <= rule.watched_days else 0.0
         pupil.odds = gone_on(pupil.odds, often, _likelier(day, rule))
-        pupil.rings = pupil.odds >= bar(rule.needed, day.known) and not day.medical
+        pupil.rings = reaches(pupil.odds, least, rule.needed, day.known) and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
 

@@ -19,7 +19,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import change_in_words
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
 
 CHANCE_MAX, BOTH_MAX = 0.7, 0.93
 """After a change an absence is never surer than this."""
@@ -169,6 +169,7 @@ def _likelier(day: Any, rise: Any, again: Any) -> Any:
 @kernel(CHANGE, PUPIL_DAY, FIGURES)
 def _step(before: Rows, today: Rows, figures: Rows) -> tuple[Rows, bool]:
     after, rule, changed = before.copy(), figures[0], False
+    least = bar(rule.needed, 1.0)
     rises, again = _rises(rule), (rule.again_hard, rule.again_soft, rule.ended)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
@@ -178,7 +179,7 @@ def _step(before: Rows, today: Rows, figures: Rows) -> tuple[Rows, bool]:
                 ratio = _likelier(day, rises[n], again)
                 pupil.odds[n] = gone_on(pupil.odds[n], rises[n][2], ratio)
                 total += pupil.odds[n]
-            pupil.rings = total >= bar(rule.needed, day.known) and not day.medical
+            pupil.rings = reaches(total, least, rule.needed, day.known) and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
 

@@ -20,7 +20,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import PUPIL_DAY
 from services.risk.rules.evidence import recent_marks, sessions
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, record_of
+from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
@@ -145,6 +145,7 @@ def _likelier(day: Any, rule: Any) -> Any:
 def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -> tuple[Rows, bool]:
     """Weigh a day; `latest` is the weekday of the one before it."""
     after, rule, changed = before.copy(), figures[0], False
+    least = bar(rule.needed, 1.0)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         if not (day.free or day.goes_on):
@@ -158,7 +159,7 @@ def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -
             pupil.odds[weekday] = gone_on(pupil.odds[weekday], rule.often, ratio)
             if day.begins:
                 pupil.latest = ratio
-        rings = pupil.odds.sum() >= bar(rule.needed, day.known)
+        rings = reaches(pupil.odds.sum(), least, rule.needed, day.known)
         pupil.rings = rings and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
