@@ -28,8 +28,8 @@ from services.risk.fold import (
 from services.risk.sessions import Sessions, numbered, open_sessions
 from services.risk.whole_school import SUDDEN
 
-RECENT_SNAPSHOTS = 12
-SPARSE_SNAPSHOTS = 40
+RECENT_SNAPSHOTS = 6
+SPARSE_SNAPSHOTS = 10
 """Progress is kept after each of the last sessions, and after every so many before those."""
 
 LATELY_SESSIONS = 40
