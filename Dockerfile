@@ -11,10 +11,11 @@ COPY pyproject.toml README.md ./
 COPY libs/ libs/
 COPY services/ services/
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
-    && /opt/firstbell/bin/pip install --no-deps /dist/*.whl \
-    # Compiles the rules, for any processor of this kind, into the package's own folders: a
-    # container starts at once and need not write there (services/risk/compiled.py).
-    && cd / && /opt/firstbell/bin/python -c "import services.risk.main"
+    && /opt/firstbell/bin/pip install --no-deps /dist/*.whl
+# Compiles the rules, for any processor of this kind, into the package's own folders: a container
+# starts at once and need not write there (services/risk/compiled.py). Not in /src: its own are there.
+WORKDIR /
+RUN /opt/firstbell/bin/python -c "import services.risk.main"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /data firstbell
