@@ -25,10 +25,16 @@ from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, rec
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
+UNREMARKABLE = 1.0
+"""Odds below which an absence on the weekday is no more than any other."""
+
+
 WEEK = np.dtype(
     [
         # For each weekday.
         ("odds", np.float64, 5),
+        # And absences that have begun on it since it was last unremarkable.
+        ("times", np.int32, 5),
         # What the latest day multiplied them by, if an absence began on it; else 1.
         ("latest", np.float64),
         ("rings", np.bool_),
@@ -59,6 +65,7 @@ class WeekdayPattern:
         hard: share of it that is hard absence (O).
         often: how often such a habit begins, beside other changes; one for each weekday.
         needed: natural logarithm of the odds that ring.
+        times_min: and so many absences on the same weekday: nobody calls one a habit.
 
     Source:
         Odds as for sudden change, for each weekday. That absence has a weekly shape: FFT Education
@@ -69,10 +76,11 @@ class WeekdayPattern:
     hard: float = 0.69
     often: float = 0.2
     needed: float = 5.5
+    times_min: int = 2
 
     limits = (("chance", 0.05, 0.95), ("hard", 0.01, 0.99))
     kind = "weekday-pattern"
-    version = "3"
+    version = "4"
     emerging = True
     rank = 2
     title = "Away on the same weekday again and again"
@@ -150,8 +158,9 @@ def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -
         day, pupil = today[p], after[p]
         if not (day.free or day.goes_on):
             continue
-        if day.absent and day.goes_on:
+        if day.absent and day.goes_on and pupil.latest > 1:
             pupil.odds[latest] /= pupil.latest
+            pupil.times[latest] -= 1
         pupil.latest = 1.0
         # A day in the middle of an absence says nothing either way.
         if day.free and not (day.begins and day.shared):
@@ -159,7 +168,12 @@ def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -
             pupil.odds[weekday] = gone_on(pupil.odds[weekday], rule.often, ratio)
             if day.begins:
                 pupil.latest = ratio
-        rings = reaches(pupil.odds.sum(), least, rule.needed, day.known)
+                pupil.times[weekday] += 1
+            elif pupil.odds[weekday] < UNREMARKABLE:
+                pupil.times[weekday] = 0
+        rings = pupil.times.max() >= rule.times_min and reaches(
+            pupil.odds.sum(), least, rule.needed, day.known
+        )
         pupil.rings = rings and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
