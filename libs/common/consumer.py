@@ -1,5 +1,6 @@
 """Consumers: offsets, events seen and effects in one transaction, and dead letters put aside."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common import outbox
 from libs.common.database import Common, Database, Instant, add_missing, is_away
-from libs.common.eventlog import EventLog, Message, Record, TopicPartition
+from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
 from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 
 Handle = Callable[[AsyncConnection, Sequence[Any]], Awaitable[None]]
 """Takes events in order and makes their effects in the given transaction."""
+
+
+LOG_ANSWERS_WITHIN_S = 3.0
 
 
 class ConsumerOffset(Common):
@@ -88,6 +92,8 @@ class Consumer:
         topics: read in this order when several have records waiting.
         committed: called after each commit, e.g. to wake a relay.
         rolled_back: called when effects were undone, e.g. to drop what is held in memory.
+        stuck_after_s: seconds without a commit, though records wait, after which it is stuck: far
+            more than the largest batch takes.
     """
 
     log: EventLog
@@ -97,7 +103,9 @@ class Consumer:
     handle: Handle
     committed: Callable[[], None] = lambda: None
     rolled_back: Callable[[], None] = lambda: None
+    stuck_after_s: float = 120.0
     _next: dict[TopicPartition, int] = field(default_factory=dict)
+    _waits_since: float | None = None
 
     async def run(self) -> None:
         """Handle records until cancelled.
@@ -110,10 +118,28 @@ class Consumer:
             Fenced: see there.
             DBAPIError: the database is away.
         """
+        self._waits_since = None
         subscription = self.log.subscribe(self.group, self.topics, self._positions)
         async with aclosing(subscription) as batches:
             async for batch in batches:
+                self._waits_since = self._waits_since or _now_s()
                 await self._take_all(batch)
+
+    async def is_stuck(self) -> bool:
+        """Whether records have waited for `stuck_after_s` and none was handled meanwhile.
+
+        A consumer in which a handler hangs, or that no longer fetches, is alive and does nothing.
+        While the log is away it is not the consumer that is at fault.
+        """
+        if self._waits_since is None:
+            try:
+                async with asyncio.timeout(LOG_ANSWERS_WITHIN_S):
+                    waiting = await self.log.waiting(self._next)
+            except (LogUnavailable, TimeoutError):
+                return False
+            if any(waiting.values()) and self._waits_since is None:
+                self._waits_since = _now_s()
+        return self._waits_since is not None and _now_s() - self._waits_since > self.stuck_after_s
 
     async def _take_all(self, batch: Sequence[Record]) -> None:
         try:
@@ -147,6 +173,7 @@ class Consumer:
                 if fresh:
                     await self.handle(db, fresh)
         self._next = following
+        self._waits_since = None
         self.committed()
 
     async def _positions(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -181,6 +208,10 @@ class Consumer:
             )
             if moved.rowcount != 1:
                 raise Fenced(f"{topic}/{partition} is handled elsewhere")
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _is_poison(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from alembic import command, context
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
 from libs.common import tenants
@@ -47,6 +48,8 @@ async def grant(service: str, url: str, role: str) -> None:
     try:
         async with database.transaction() as db:
             await db.execute(text(f"GRANT USAGE ON SCHEMA {quoted(service)} TO {quoted(role)}"))
+            # So that a service's pod can see whether the tables are as it expects them.
+            await db.execute(text(f"GRANT SELECT ON alembic_version TO {quoted(role)}"))
             for table in tables:
                 name, rights = quoted(table.name), table.info.get("grants", ROWS)
                 await db.execute(text(f"REVOKE ALL ON {name} FROM {quoted(role)}"))
@@ -55,6 +58,22 @@ async def grant(service: str, url: str, role: str) -> None:
             await db.execute(text(f"GRANT USAGE ON ALL SEQUENCES {where}"))
     finally:
         await database.close()
+
+
+async def is_at_head(service: str, url: str) -> bool:
+    """Whether a service's tables are as this version of it expects them.
+
+    Raises:
+        DBAPIError: the database is away, or was never migrated.
+    """
+    head = ScriptDirectory.from_config(config(service, url)).get_current_head()
+    database = Database(url, service)
+    try:
+        async with database.reading() as db:
+            found = await db.scalar(text("SELECT version_num FROM alembic_version"))
+    finally:
+        await database.close()
+    return bool(found == head)
 
 
 def run(own: MetaData) -> None:

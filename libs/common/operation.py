@@ -39,6 +39,9 @@ def add_routes(app: FastAPI, name: str) -> None:
         failing = sorted(request.app.state.running.failing)
         if failing:
             raise Unavailable(f"Not running: {', '.join(failing)}.")
+        stuck = await request.app.state.running.stuck()
+        if stuck:
+            raise Unavailable(f"Stuck: {', '.join(stuck)}. Records wait and none is handled.")
         return {"service": name, "status": "ready"}
 
     @app.get("/metrics", tags=["operation"], summary="Prometheus metrics", include_in_schema=False)

@@ -35,6 +35,7 @@ from libs.common.settings import ServiceSettings
 log = structlog.get_logger()
 
 Work = Callable[[], Awaitable[None]]
+IsStuck = Callable[[], Awaitable[bool]]
 Item = TypeVar("Item")
 
 RESTARTS = Counter(
@@ -128,11 +129,18 @@ class Running:
     def __init__(self, service: str) -> None:
         self._service = service
         self._tasks: list[asyncio.Task[None]] = []
+        self._stuck: dict[str, IsStuck] = {}
         self.failing: set[str] = set()
 
-    def start(self, name: str, work: Work) -> None:
-        """Run `work` until `stop`."""
+    def start(self, name: str, work: Work, is_stuck: IsStuck | None = None) -> None:
+        """Run `work` until `stop`; `is_stuck` says whether it runs and yet gets nowhere."""
+        if is_stuck is not None:
+            self._stuck[name] = is_stuck
         self._tasks.append(asyncio.create_task(self._supervise(name, work), name=name))
+
+    async def stuck(self) -> list[str]:
+        """Return the names of what runs and gets nowhere."""
+        return [name for name, is_stuck in self._stuck.items() if await is_stuck()]
 
     async def stop(self) -> None:
         """Cancel everything and wait for its end."""

@@ -10,6 +10,7 @@ COMMANDS = {
     "up": "stack:up",
     "serve": "stack:serve",
     "migrate": "stack:migrate",
+    "doctor": "doctor:doctor",
     "demo": "made_up:demo",
     "simulate": "made_up:simulate",
     "evaluate": "made_up:evaluate",

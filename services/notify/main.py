@@ -59,7 +59,7 @@ async def _run(app: FastAPI, running: Running) -> None:
     running.start("rules", state.watcher.run)
     running.start("approvals", state.clock.run)
     running.start("relay", state.relay.run)
-    running.start("consumer", consumer.run)
+    running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("sender", state.sender.run)
     running.start("retention", daily(erase, state.database, state.settings))
     running.start("sealer", Sealer(state.settings, state.database, state.seal).run)

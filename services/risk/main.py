@@ -52,5 +52,5 @@ async def _run(app: FastAPI, running: Running) -> None:
     app.state.watch = watch
     running.start("watch", watch.run)
     running.start("relay", relay.run)
-    running.start("consumer", consumer.run)
+    running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("retention", daily(erase, app.state.database, settings))

@@ -1,5 +1,6 @@
 """What operators see: alive, ready, and how far each service is behind."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -7,13 +8,16 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from libs.common.consumer import Consumer
 from libs.common.eventlog import Message
-from libs.common.events import CALENDAR, REGISTERS
+from libs.common.events import CALENDAR, REGISTERS, message_of
+from libs.common.service import Running
 from libs.common.settings import ServiceSettings
 from services import up
 from services.ingest.main import create_app as create_ingest
 from services.risk.main import create_app as create_risk
 from tests.conftest import serving, until
+from tests.unit.test_consumer import taken
 
 REGISTER = "/v1/schools/100000/registers/2026-09-14/am"
 MARKS = {"marks": [{"upn": "B801200005001", "code": "N"}]}
@@ -125,3 +129,33 @@ async def test_a_service_is_ready_when_its_work_runs(
         ready = await client.get("/readyz")
 
         assert ready.json() == {"service": service, "status": "ready"}
+
+
+async def test_a_service_whose_consumer_hangs_is_not_ready_though_it_is_alive(
+    settings: ServiceSettings,
+) -> None:
+    app = create_risk(settings)
+    reached = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with serving(app, "risk", settings=settings) as client:
+        await app.state.running.stop()
+        running = app.state.running = Running("risk")
+        consumer = Consumer(
+            app.state.log, app.state.database, "risk", [REGISTERS], hang, stuck_after_s=0.05
+        )
+        running.start("consumer", consumer.run, consumer.is_stuck)
+        await app.state.log.publish([message_of(taken(1), "ingest")])
+        await reached.wait()
+
+        async def is_red() -> bool:
+            return (await client.get("/readyz")).status_code == 503
+
+        await until(is_red)
+
+        assert "Stuck: consumer" in (await client.get("/readyz")).json()["detail"]
+        assert (await client.get("/healthz")).is_success
+        await running.stop()

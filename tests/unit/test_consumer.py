@@ -292,3 +292,31 @@ async def test_a_connection_cut_by_the_server_costs_no_record(tmp_path: Path) ->
         assert await house.effects() == [1]
         assert await house.dead() == []
     await log.close()
+
+
+async def test_a_consumer_whose_handler_hangs_is_stuck_until_it_goes_on(house: House) -> None:
+    go_on, hung = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: AsyncConnection, __: Sequence[RegisterTaken]) -> None:
+        hung.set()
+        await go_on.wait()
+
+    consumer = house.with_handler(hang)
+    consumer.stuck_after_s = 0.05
+    end = await house.publish(taken(1))
+    running = asyncio.create_task(house.run(consumer, end))
+    await hung.wait()
+
+    await until(consumer.is_stuck)
+    go_on.set()
+    await running
+
+    assert not await consumer.is_stuck()
+
+
+async def test_a_consumer_that_has_nothing_to_read_is_not_stuck(house: House) -> None:
+    consumer = house.consumer()
+    consumer.stuck_after_s = 0.0
+    await house.run(consumer, await house.publish(taken(1)))
+
+    assert not await consumer.is_stuck()

@@ -1,0 +1,103 @@
+"""`firstbell doctor`: what is wrong with a deployment is named, with what to do about it."""
+
+import asyncio
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from typer.testing import CliRunner, Result
+
+from libs.common import migrations
+from libs.common.settings import PREFIX, ServiceSettings
+from services.cli import app
+from services.doctor import SERVICES
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    for name in ServiceSettings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    monkeypatch.setenv("FIRSTBELL_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/{{service}}.db")
+    monkeypatch.setenv("FIRSTBELL_DATA_DIR", str(tmp_path))
+    return monkeypatch
+
+
+def doctor(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *arguments])
+
+
+def url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/{{service}}.db"
+
+
+async def migrated(folder: Path) -> None:
+    for service in SERVICES:
+        await migrations.upgrade(service, url(folder))
+
+
+def test_a_misspelt_variable_is_named_with_the_right_one(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("FIRSTBELL_KAFKA_SERVER", "kafka:9092")
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "There is no setting FIRSTBELL_KAFKA_SERVER." in done.output
+    assert "Rename it to FIRSTBELL_KAFKA_SERVERS." in done.output
+
+
+def test_a_value_that_is_refused_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FIRSTBELL_REQUEST_BYTES_MAX", "hush")
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "FIRSTBELL_REQUEST_BYTES_MAX" in done.output
+    assert "hush" not in done.output
+
+
+def test_tables_that_were_never_made_are_told_of() -> None:
+    done = doctor("--only", "migrations")
+
+    assert done.exit_code == 1
+    assert done.output.count("Run `firstbell migrate` of this version.") == 3
+
+
+def test_an_embedded_installation_that_is_well_is_said_to_be(tmp_path: Path) -> None:
+    asyncio.run(migrated(tmp_path))
+
+    done = doctor()
+
+    assert done.exit_code == 0, done.output
+    assert "WRONG" not in done.output
+
+
+def test_a_broker_that_does_not_answer_is_told_of(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FIRSTBELL_KAFKA_SERVERS", "127.0.0.1:1")
+
+    done = doctor("--only", "kafka")
+
+    assert done.exit_code == 1
+    assert "Kafka does not answer" in done.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "right"),
+    [
+        ("FIRSTBELL_SECRET_KEY", Fernet.generate_key().decode()),
+        ("FIRSTBELL_LEDGER_KEY", base64.b64encode(bytes(32)).decode()),
+    ],
+)
+def test_a_key_that_is_none_is_told_of_and_not_shown(
+    environment: pytest.MonkeyPatch, variable: str, right: str
+) -> None:
+    environment.setenv(variable, "not-a-key")
+    wrong = doctor("--only", "keys")
+    environment.setenv(variable, right)
+
+    assert wrong.exit_code == 1
+    assert f"{variable} is not such a key." in wrong.output
+    assert "not-a-key" not in wrong.output
+    assert f"{variable} can be used." in doctor("--only", "keys").output
