@@ -12,14 +12,14 @@ from services.risk.fold import Finding, PupilRecord, Rule, SchoolRecord, Severit
 from services.risk.stories import QUIET_DAYS, QUIET_DAYS_MAX, SET_BACK_DAYS
 
 SEVERITY_ASKS = {
-    Severity.notice: "Notice: look at it when you next go through the list.",
+    Severity.notice: "Notice: for when you next look at the list.",
     Severity.warning: "Warning: look at it the same morning.",
     Severity.urgent: "Urgent: act on it at once.",
 }
 """What a bell's severity asks of who reads it."""
 STORY_CLEARS = (
-    f"It clears after {QUIET_DAYS} school days without absence or lateness; each day with either "
-    f"adds {SET_BACK_DAYS}, to at most {QUIET_DAYS_MAX}."
+    f"It clears after {QUIET_DAYS} school days without absence or lateness (a day with either adds "
+    f"{SET_BACK_DAYS}, to at most {QUIET_DAYS_MAX})."
 )
 """What clears the bell of any emerging rule: `services.risk.stories`."""
 TOLD_MAX = 5
@@ -95,7 +95,8 @@ def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]
     if not rules:
         return finding
     others = [rule for rule in rules if rule.kind != leader.kind]
-    also = "".join(f" Also seen: {rule.title[0].lower()}{rule.title[1:]}." for rule in others)
+    titles = "; ".join(f"{rule.title[0].lower()}{rule.title[1:]}" for rule in others)
+    also = f" Also seen: {titles}." if titles else ""
     grounds = [leader.kind, *(rule.kind for rule in others)]
     return Finding(finding.explanation + also, {**finding.evidence, "grounds": grounds})
 

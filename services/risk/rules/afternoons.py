@@ -135,8 +135,8 @@ class LeavesAfterRegistration:
         earlier, before = int((left & ~lately).sum()), int((could & ~lately).sum())
         text = (
             "In the latest four weeks, in school in the morning and absent in the afternoon, "
-            f"appointments apart, on {out_of(now, of)} days{since_in_words(record, chosen)}. "
-            f"{before_in_words(earlier, before, 'on')} "
+            f"appointments apart, on {out_of(now, of, 'days')}{since_in_words(record, chosen)}. "
+            f"{before_in_words(earlier, before, 'on ')} "
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {"afternoons_left": now, "of": of, "left_before": earlier, "of_before": before}

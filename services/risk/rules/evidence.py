@@ -66,14 +66,18 @@ def since_in_words(record: PupilRecord, chosen: NDArray[np.bool_]) -> str:
     return f", since {in_words(int(record.ordinals[chosen][0]))}" if chosen.any() else ""
 
 
-def out_of(count: int, of: int) -> str:
-    """Return a count with its share, e.g. "8 of 40 (20 %)"."""
-    return f"{count} of {of} ({100 * count / of:.0f} %)" if of else "none"
+def out_of(count: int, of: int, things: str = "") -> str:
+    """Return a count with its share, e.g. "8 of 40 sessions (20 %)"."""
+    named = f" {things}" if things else ""
+    share = f" ({100 * count / of:.0f} %)" if of else ""
+    return f"{count} of {of}{named}{share}"
 
 
-def before_in_words(count: int, of: int, what: str) -> str:
-    """Return the pupil's own earlier rate, e.g. "Before that, absent in 1 of 30 (3 %)."."""
-    return f"Before that, {what} {out_of(count, of)}." if of else "There is nothing to compare yet."
+def before_in_words(count: int, of: int, preposition: str) -> str:
+    """Return the pupil's own earlier rate, e.g. "Before that, in 1 of 30 (3 %)."."""
+    if not of:
+        return "There is nothing earlier to compare with."
+    return f"Before that, {preposition}{out_of(count, of)}."
 
 
 def change_in_words(record: PupilRecord) -> Finding:
@@ -83,9 +87,9 @@ def change_in_words(record: PupilRecord) -> Finding:
     now, held = int(chosen.sum()), int((possible & lately).sum())
     earlier, before = int((absent & ~lately).sum()), int((possible & ~lately).sum())
     text = (
-        f"In the latest four weeks, absent in {out_of(now, held)} sessions"
+        f"In the latest four weeks, absent in {out_of(now, held, 'sessions')}"
         f"{since_in_words(record, chosen)} (leave, holidays and suspension apart). "
-        f"{before_in_words(earlier, before, 'absent in')} "
+        f"{before_in_words(earlier, before, 'in ')} "
         f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
     )
     facts = {"missed": now, "of": held, "missed_before": earlier, "of_before": before}

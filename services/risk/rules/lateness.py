@@ -129,8 +129,8 @@ class Lateness:
         earlier, days = int((late & ~lately).sum()), int((mornings & ~lately).sum())
         chosen = late & lately
         text = (
-            f"Late on {out_of(now, came)} mornings in school in the latest four weeks"
-            f"{since_in_words(record, chosen)}. {before_in_words(earlier, days, 'late on')} "
+            f"Late on {out_of(now, came, 'mornings')} in the latest four weeks"
+            f"{since_in_words(record, chosen)}. {before_in_words(earlier, days, 'on ')} "
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {"late": now, "mornings": came, "late_before": earlier, "mornings_before": days}

@@ -151,10 +151,10 @@ class LikelyPersistent:
         chance = 0.5 * erfc((need - ahead) / deviation / sqrt(2))
         earlier, before = missed - now, held - of
         text = (
-            f"Missed {out_of(missed, held)} sessions this year.{former_schools(had, gone)} In "
+            f"Missed {out_of(missed, held, 'sessions')} this year.{former_schools(had, gone)} In "
             f"the latest five weeks, {out_of(now, of)}"
             f"{since_in_words(record, absent & lately)}. "
-            f"{before_in_words(earlier, before, 'missed')} If the recent weeks go on, the year "
+            f"{before_in_words(earlier, before, '')} If the recent weeks go on, the year "
             f"ends with {100 * max(0, low) / all_of:.0f} to {100 * min(all_of, high) / all_of:.0f} "
             f"% missed (four times in five); the chance of 10 % or more is {100 * chance:.0f} %."
         )

@@ -139,8 +139,8 @@ class Relapse:
         missed, before = int((absent & earlier).sum()), int((possible & earlier).sum())
         came = f"Came back on {in_words(back)} from {why}. Since then" if back else "Lately"
         text = (
-            f"{came}, absent in {out_of(now, of)} sessions{since_in_words(record, chosen)}. "
-            f"{before_in_words(missed, before, 'absent in')} "
+            f"{came}, absent in {out_of(now, of, 'sessions')}{since_in_words(record, chosen)}. "
+            f"{before_in_words(missed, before, 'in ')} "
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = figures(missed=now, of=of, missed_before=missed, of_before=before)

@@ -134,9 +134,9 @@ class WeekdayPattern:
         chosen = absent & lately & that
         text = (
             f"Absent on {days[most]} of the last {of} {NAMES[most]}"
-            f"{since_in_words(record, chosen)}. In the same weeks, absent on "
-            f"{out_of(others, others_of)} other school days. "
-            f"{before_in_words(earlier, before, f'absent on {NAMES[most]}:')} "
+            f"{since_in_words(record, chosen)}. "
+            f"{before_in_words(earlier, before, 'on ')} In the latest weeks, also absent on "
+            f"{out_of(others, others_of, 'other days')}. "
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {
