@@ -1,6 +1,6 @@
-"""`firstbell docs`: the impact assessment and the transparency record, from what is in force.
+"""`firstbell docs`: the impact assessment, the transparency record and the list of bells.
 
-Both are templates beside this module, filled in from the live rule catalogue, routes, policies and
+All are templates beside this module, filled in from the live rule catalogue, routes, policies and
 settings; a test holds the committed files to what this writes. What only an operator can say (who
 is accountable, who was consulted, who signed) stands in them as a blank to be filled in.
 
@@ -23,8 +23,9 @@ from services.ingest.tables import Base as Ingest
 from services.notify.tables import Base as Notify
 from services.risk.catalogue import RULES
 from services.risk.tables import Base as Risk
+from services.risk.words import SEVERITY_ASKS, clears_of, severities_of
 
-DOCUMENTS = ("dpia.md", "atrs.md")
+DOCUMENTS = ("dpia.md", "atrs.md", "bells.md")
 TENANTS = {"ingest": Ingest, "risk": Risk, "notify": Notify}
 
 
@@ -37,6 +38,7 @@ def documents() -> dict[str, str]:
         "settings": _settings(),
         "tables": {name: _tables(base) for name, base in TENANTS.items()},
         "topics": sorted(event.topic for event in EVENTS),
+        "severity_asks": list(SEVERITY_ASKS.values()),
         "cell": _cell,
     }
     place = files("services").joinpath("governance_pages")
@@ -64,7 +66,14 @@ def _rule(rule: Any) -> dict[str, Any]:
     names = ("kind", "title", "version", "source", "asks")
     told = {name: getattr(rule, name) for name in names}
     figures = ", ".join(f"{name} {value}" for name, value in dict(rule.parameters).items())
-    return {**told, "figures": figures or "none", "emerging": bool(rule.emerging)}
+    return {
+        **told,
+        "figures": figures or "none",
+        "emerging": bool(rule.emerging),
+        "finds": (type(rule).__doc__ or "").partition("\n")[0],
+        "clears": clears_of(rule),
+        "severities": " or ".join(one.name for one in severities_of(rule, RULES)),
+    }
 
 
 def _policies() -> list[dict[str, str]]:

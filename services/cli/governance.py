@@ -13,6 +13,6 @@ def docs(
         "docs"
     ),
 ) -> None:
-    """Write the impact assessment and the transparency record from the rules and policies."""
+    """Write the impact assessment, transparency record and bells from what is in force."""
     for path in governance.write(out):
         typer.echo(f"Written: {path}")

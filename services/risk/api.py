@@ -1,5 +1,6 @@
 """Risk's calls: bells and the rule catalogue."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -13,7 +14,9 @@ from libs.common.identifiers import Upn, Urn
 from libs.common.problems import NotFound, documented
 from libs.common.school_day import Day
 from libs.common.service import Page, after, cursor_of
+from services.risk.fold import Rule
 from services.risk.tables import StoredBell
+from services.risk.words import SEVERITY_ASKS, clears_of, severities_of
 
 router = APIRouter(prefix="/v1")
 bearer = Bearer(
@@ -68,6 +71,13 @@ class Wanted(BaseModel):
     cursor: str | None = Field(None, max_length=200)
 
 
+class SeverityOut(BaseModel):
+    """A severity that a rule's bells can have."""
+
+    severity: Literal["notice", "warning", "urgent"]
+    asks: str = Field(description="How soon somebody should look.")
+
+
 class RuleOut(BaseModel):
     """A rule of the catalogue."""
 
@@ -77,6 +87,8 @@ class RuleOut(BaseModel):
     parameters: dict[str, Any]
     source: str
     asks: str = Field(description="What guidance asks of people, and what the bell does not mean.")
+    clears: str = Field(description="What clears its bells; empty of a rule that does not say.")
+    severities: list[SeverityOut] = Field(description="Severities that its bells can have.")
 
 
 @router.get("/bells", summary="List bells, newest first", responses=documented())
@@ -109,12 +121,19 @@ async def get_bell(request: Request, caller: BellReader, bell: UUID) -> BellOut:
 async def get_rules(request: Request, _: RuleReader) -> Page[RuleOut]:
     """Every rule with its parameters, its source, and what it asks of people."""
     rules = request.app.state.evaluator.rules
+    return Page(items=[_rule_out(rule, rules) for rule in rules])
+
+
+def _rule_out(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> RuleOut:
     names = ("kind", "title", "version", "source", "asks")
-    return Page(
-        items=[
-            RuleOut(parameters=dict(rule.parameters), **{n: getattr(rule, n) for n in names})
-            for rule in rules
-        ]
+    return RuleOut(
+        parameters=dict(rule.parameters),
+        clears=clears_of(rule),
+        severities=[
+            SeverityOut(severity=one.name, asks=SEVERITY_ASKS[one])
+            for one in severities_of(rule, rules)
+        ],
+        **{name: getattr(rule, name) for name in names},
     )
 
 

@@ -26,7 +26,7 @@ from services.risk.enrolment import Enrolment, enrolment_of
 from services.risk.episodes import Episode
 from services.risk.fold import SCHOOL, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
-from services.risk.words import switched_off, with_grounds, with_school, words_of
+from services.risk.words import switched_off, with_asks, with_grounds, with_school, words_of
 
 BOOKS_MAX = 1000
 """Books held in memory; the one least recently used goes first."""
@@ -215,7 +215,7 @@ class Evaluator:
         joined = [one for n, one in enumerate(self.rules) if turn.grounds >> n & 1]
         finding = with_grounds(finding, joined, rule)
         if turn.status == "ringing":
-            return finding._replace(explanation=f"{finding.explanation} {rule.asks}")
+            return with_asks(finding, rule, turn.severity)
         return finding
 
     def _rule_of(self, kind: str) -> Rule[Any] | None:

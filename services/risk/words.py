@@ -8,8 +8,20 @@ from libs.common.codes import BY_NUMBER
 from libs.common.school_day import Session, ordinal_of
 from services.risk.bells import Turn
 from services.risk.book import when
-from services.risk.fold import Finding, PupilRecord, Rule, SchoolRecord
+from services.risk.fold import Finding, PupilRecord, Rule, SchoolRecord, Severity
+from services.risk.stories import QUIET_DAYS, QUIET_DAYS_MAX, SET_BACK_DAYS
 
+SEVERITY_ASKS = {
+    Severity.notice: "Notice: for when you next look at the list.",
+    Severity.warning: "Warning: look at it the same morning.",
+    Severity.urgent: "Urgent: act on it at once.",
+}
+"""What a bell's severity asks of who reads it."""
+STORY_CLEARS = (
+    f"It clears after {QUIET_DAYS} school days without absence or lateness (a day with either adds "
+    f"{SET_BACK_DAYS}, to at most {QUIET_DAYS_MAX})."
+)
+"""What clears the bell of any emerging rule: `services.risk.stories`."""
 TOLD_MAX = 5
 """Most corrected sessions named in a withdrawn bell's explanation."""
 
@@ -31,12 +43,47 @@ def words_of(
     return finding
 
 
+def clears_of(rule: Rule[Any]) -> str:
+    """Return what clears a rule's bells; nothing of a rule that does not say."""
+    return STORY_CLEARS if rule.emerging else str(getattr(rule, "clears", ""))
+
+
+def severities_of(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> list[Severity]:
+    """Return the severities that a rule's bells can have, the least first.
+
+    An emerging rule's bell takes on a graver one from another that joins its story. A rule that
+    does not say can have any.
+    """
+    own = set(_declared(rule))
+    if rule.emerging:
+        joined = {one for other in rules if other.emerging for one in _declared(other)}
+        own |= {severity for severity in joined if severity > min(own)}
+    return sorted(own)
+
+
+def _declared(rule: Rule[Any]) -> Sequence[Severity]:
+    return getattr(rule, "severities", tuple(Severity))
+
+
+def with_asks(finding: Finding, rule: Rule[Any], severity: Severity) -> Finding:
+    """Say of a bell that rings what clears it, what is asked, what it does not mean, how soon."""
+    clears = f" {STORY_CLEARS}" if rule.emerging else ""  # others' own words have it
+    text = f"{finding.explanation}{clears} {rule.asks} {SEVERITY_ASKS[severity]}"
+    return finding._replace(explanation=text)
+
+
 def with_school(finding: Finding, as_absent: int, of: int) -> Finding:
     """Say how many pupils of the school were as much away in the latest four weeks."""
     others = max(0, as_absent - 1)
+    if of < 2:
+        return finding
+    # Who is late, or leaves, may miss no more than most: that, too, is said.
+    usual = " Absence in all was not unusual here:" if 2 * others >= of - 1 else ""
     text = (
-        f" In the latest four weeks {others} of the school's other {of - 1} pupils missed as much."
+        f"{usual} {others or 'None'} of the school's other {of - 1} pupils missed as much in the "
+        "latest four weeks."
     )
+    text = f" {text.strip()}"
     return Finding(
         finding.explanation + text,
         {**finding.evidence, "school": {"as_absent": others, "of": of - 1}},
@@ -48,7 +95,8 @@ def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]
     if not rules:
         return finding
     others = [rule for rule in rules if rule.kind != leader.kind]
-    also = "".join(f" Also seen: {rule.title[0].lower()}{rule.title[1:]}." for rule in others)
+    titles = "; ".join(f"{rule.title[0].lower()}{rule.title[1:]}" for rule in others)
+    also = f" Also seen: {titles}." if titles else ""
     grounds = [leader.kind, *(rule.kind for rule in others)]
     return Finding(finding.explanation + also, {**finding.evidence, "grounds": grounds})
 

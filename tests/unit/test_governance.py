@@ -18,7 +18,7 @@ def test_the_committed_document_is_what_the_command_writes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", governance.DOCUMENTS)
-def test_every_rule_is_in_both(name: str) -> None:
+def test_every_rule_is_in_each(name: str) -> None:
     text = governance.documents()[name]
 
     for rule in RULES:

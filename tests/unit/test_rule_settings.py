@@ -86,7 +86,7 @@ def test_a_rule_that_is_switched_off_is_left_out(file: Path) -> None:
         ("[lateness]\noff = true\nneded = 1", "[lateness] neded: there is no such parameter."),
         ("[lateness]\nneeded = 9\nversion = 3", "[lateness] version: 3 is no name; write up to 32"),
         ("[lateness]\nneeded = 9\nversion = 'a b'", "[lateness] version: 'a b' is no name"),
-        ("[lateness]\nneeded = 9\nversion = '3'", "'3' is the version with the shipped parameters"),
+        ("[lateness]\nneeded = 9\nversion = '4'", "'4' is the version with the shipped parameters"),
         ("[lateness", "no TOML: Expected ']' at the end of a table declaration (at end of"),
     ],
 )  # fmt: skip

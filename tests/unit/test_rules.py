@@ -191,7 +191,7 @@ def test_a_pupil_who_is_never_absent_rings_nothing() -> None:
             "O" * 10,
             "10 sessions of unauthorised absence within 10 school weeks",
         ),
-        (ReasonOverdue(), "N" + "/" * 13, "still have no reason"),
+        (ReasonOverdue(), "N" + "/" * 13, "1 session still has no reason"),
     ],
 )
 def test_a_bell_says_what_was_seen(rule: object, marks: str, words: str) -> None:

@@ -174,7 +174,7 @@ def test_the_forecast_gives_its_interval_and_chance() -> None:
     rule = LikelyPersistent(chance_min=0.6)
     told = finding(rule, school(pupil(*[(day, "II") for day in range(60, 80, 3)])))
 
-    assert "the year ends at" in told.explanation
+    assert "the year ends with" in told.explanation
     assert 0.5 < told.evidence["chance"] <= 1
 
 

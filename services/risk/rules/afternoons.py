@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT
+from libs.common.codes import POSSIBLE
 from services.risk.compiled import inlined, kernel
 from services.risk.fold import (
     NOTHING,
@@ -18,8 +18,16 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import AFTERNOON, IN_SCHOOL, PUPIL_DAY
-from services.risk.rules.evidence import in_words, recent_marks, sessions
+from services.risk.pupil_days import AFTERNOON, APPOINTMENT, IN_SCHOOL, PUPIL_DAY
+from services.risk.rules.evidence import (
+    before_in_words,
+    codes_in_words,
+    out_of,
+    recent_marks,
+    sessions,
+    since_in_words,
+    weighed,
+)
 from services.risk.rules.odds import (
     HABIT,
     Rows,
@@ -77,7 +85,8 @@ class LeavesAfterRegistration:
 
     limits = (("chance", 0.05, 0.95),)
     kind = "leaves-after-registration"
-    version = "3"
+    severities = (Severity.notice,)
+    version = "4"
     emerging = True
     rank = 1
     title = "In school in the morning, gone in the afternoon"
@@ -118,18 +127,20 @@ class LeavesAfterRegistration:
         came = np.zeros(len(record.codes), np.bool_)
         same_day = record.ordinals[1:] // 2 == record.ordinals[:-1] // 2
         came[1:] = IN_SCHOOL[record.codes[:-1]] & same_day
-        left = afternoons & came & ABSENT[record.codes]
+        could = afternoons & came & POSSIBLE[record.codes]
+        left = could & weighed(record) & (record.codes != APPOINTMENT)
         lately = recent_marks(record, 20)
-        now, could = int((left & lately).sum()), int((afternoons & came & lately).sum())
-        earlier = int((left & ~lately).sum())
-        since = left & lately
-        first = f" since {in_words(int(record.ordinals[since][0]))}" if since.any() else ""
+        chosen = left & lately
+        now, of = int(chosen.sum()), int((could & lately).sum())
+        earlier, before = int((left & ~lately).sum()), int((could & ~lately).sum())
         text = (
-            f"In school in the morning and absent in the afternoon on {now} of the last {could} "
-            f"such days{first}; before that, {earlier} times this year and last. Four weeks "
-            "without this clear it."
+            "In the latest four weeks, in school in the morning and absent in the afternoon, "
+            f"appointments apart, on {out_of(now, of, 'days')}{since_in_words(record, chosen)}. "
+            f"{before_in_words(earlier, before, 'on ')} "
+            f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
-        return Finding(text, {"afternoons_left": now, "sessions": sessions(record, since)})
+        facts = {"afternoons_left": now, "of": of, "left_before": earlier, "of_before": before}
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
 
 
 FIGURES = record_of(LeavesAfterRegistration().parameters)

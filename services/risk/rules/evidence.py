@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import ABSENT, BY_NUMBER, POSSIBLE
+from libs.common.codes import BY_NUMBER, POSSIBLE
 from libs.common.school_day import day_of, session_of
 from services.risk.fold import Finding, PupilRecord
+from services.risk.pupil_days import HARD, SOFT
 
 SESSIONS_MAX = 60
 """Most sessions listed in one bell's evidence: the latest."""
@@ -52,18 +53,44 @@ def recent_marks(record: PupilRecord, days: int) -> NDArray[np.bool_]:
     return np.asarray(record.school_days > latest - days)
 
 
-def change_in_words(record: PupilRecord, title: str) -> Finding:
+def weighed(record: PupilRecord) -> NDArray[np.bool_]:
+    """Return the sessions of absence that emerging rules weigh, bool, shape (S,).
+
+    Leave, holidays and suspension are not among them: `services.risk.pupil_days.SOFT`.
+    """
+    return np.asarray(HARD[record.codes] | SOFT[record.codes])
+
+
+def since_in_words(record: PupilRecord, chosen: NDArray[np.bool_]) -> str:
+    """Return since when, e.g. ", since Monday 14 September 2026"; nothing if nothing is chosen."""
+    return f", since {in_words(int(record.ordinals[chosen][0]))}" if chosen.any() else ""
+
+
+def out_of(count: int, of: int, things: str = "") -> str:
+    """Return a count with its share, e.g. "8 of 40 sessions (20 %)"."""
+    named = f" {things}" if things else ""
+    share = f" ({100 * count / of:.0f} %)" if of else ""
+    return f"{count} of {of}{named}{share}"
+
+
+def before_in_words(count: int, of: int, preposition: str) -> str:
+    """Return the pupil's own earlier rate, e.g. "Before that, in 1 of 30 (3 %)."."""
+    if not of:
+        return "There is nothing earlier to compare with."
+    return f"Before that, {preposition}{out_of(count, of)}."
+
+
+def change_in_words(record: PupilRecord) -> Finding:
     """Tell absence in the latest four weeks beside what was before: what rose, and since when."""
-    lately = recent_marks(record, 20)
-    absent, possible = ABSENT[record.codes], POSSIBLE[record.codes]
-    now, held = int((absent & lately).sum()), int((possible & lately).sum())
-    earlier, before = int((absent & ~lately).sum()), int((possible & ~lately).sum())
+    lately, absent, possible = recent_marks(record, 20), weighed(record), POSSIBLE[record.codes]
     chosen = absent & lately
-    since = f" since {in_words(int(record.ordinals[chosen][0]))}" if chosen.any() else ""
+    now, held = int(chosen.sum()), int((possible & lately).sum())
+    earlier, before = int((absent & ~lately).sum()), int((possible & ~lately).sum())
     text = (
-        f"{title}: absent in {now} of the last {held} sessions{since}; before that in {earlier} of "
-        f"{before}. Codes: {codes_in_words(record.codes[chosen].tolist())}. Four weeks of steady "
-        "attendance clear this."
+        f"In the latest four weeks, absent in {out_of(now, held, 'sessions')}"
+        f"{since_in_words(record, chosen)} (leave, holidays and suspension apart). "
+        f"{before_in_words(earlier, before, 'in ')} "
+        f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
     )
     facts = {"missed": now, "of": held, "missed_before": earlier, "of_before": before}
     return Finding(text, {**facts, "sessions": sessions(record, chosen)})

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import mask_of
+from libs.common.codes import POSSIBLE, mask_of
 from services.risk.compiled import kernel
 from services.risk.fold import (
     NOTHING,
@@ -18,7 +18,7 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.evidence import recent_marks, sessions, since_in_words
 from services.risk.rules.odds import Rows
 from services.risk.rules.rates import year_anchor
 
@@ -54,7 +54,12 @@ class HealthAbsence:
     days_clear: float = 4.0
 
     kind = "health-absence"
-    version = "1"
+    clears = (
+        "This clears after about seven school weeks with "
+        "hardly any illness; later after a long one."
+    )
+    severities = (Severity.notice,)
+    version = "2"
     emerging = False
     rank = 0
     title = "Much illness lately"
@@ -90,13 +95,18 @@ class HealthAbsence:
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the illness of the last term."""
-        chosen = MEDICAL[record.codes] & recent_marks(record, 60)
-        days = int(chosen.sum()) / 2
+        ill, possible = MEDICAL[record.codes], POSSIBLE[record.codes]
+        lately = recent_marks(record, 60)
+        chosen = ill & lately
+        days, of = int(chosen.sum()) / 2, int((possible & lately).sum()) / 2
+        earlier, before = int((ill & ~lately).sum()) / 2, int((possible & ~lately).sum()) / 2
+        was = f" Before that, {earlier:g} of {before:g}." if before else ""
         text = (
-            f"Ill or at appointments (codes I and M) for {days:g} of the last 60 school days, with "
-            "little other absence. This clears when illness has become rare again."
+            f"Ill or at appointments (codes I and M) for {days:g} of the last {of:g} school days"
+            f"{since_in_words(record, chosen)}, with little other absence.{was} {self.clears}"
         )
-        return Finding(text, {"days": days, "sessions": sessions(record, chosen)})
+        facts = {"days": days, "of": of, "days_before": earlier, "of_before": before}
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
 
 
 @kernel(ILLNESS, PUPIL_DAY, float, float)

@@ -18,7 +18,14 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import IN_SCHOOL, LATE, PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.evidence import (
+    before_in_words,
+    codes_in_words,
+    out_of,
+    recent_marks,
+    sessions,
+    since_in_words,
+)
 from services.risk.rules.odds import (
     HABIT,
     Rows,
@@ -78,7 +85,8 @@ class Lateness:
     needed: float = 6.0
 
     kind = "lateness"
-    version = "3"
+    severities = (Severity.notice,)
+    version = "4"
     emerging = True
     rank = 3
     title = "Late much more often than this pupil used to be"
@@ -119,13 +127,14 @@ class Lateness:
         late, lately = LATE[record.codes] & mornings, recent_marks(record, 20)
         now, came = int((late & lately).sum()), int((mornings & lately).sum())
         earlier, days = int((late & ~lately).sum()), int((mornings & ~lately).sum())
+        chosen = late & lately
         text = (
-            f"Late on {now} of the last {came} mornings in school; before that, on {earlier} of "
-            f"{days}. Four weeks of mornings on time clear this."
+            f"Late on {out_of(now, came, 'mornings')} in the latest four weeks"
+            f"{since_in_words(record, chosen)}. {before_in_words(earlier, days, 'on ')} "
+            f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
-        return Finding(
-            text, {"late": now, "mornings": came, "sessions": sessions(record, late & lately)}
-        )
+        facts = {"late": now, "mornings": came, "late_before": earlier, "mornings_before": days}
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
 
 
 FIGURES = record_of(Lateness().parameters)

@@ -23,7 +23,14 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import figures, recent_marks, sessions
+from services.risk.rules.evidence import (
+    before_in_words,
+    figures,
+    out_of,
+    recent_marks,
+    sessions,
+    since_in_words,
+)
 from services.risk.rules.odds import Rows, as_record, record_of
 from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
 
@@ -86,7 +93,8 @@ class LikelyPersistent:
 
     limits = (("chance_min", 0.01, 0.99), ("fading", 0.5, 1), ("prior_rate", 0.0001, 0.5))
     kind = "likely-persistent"
-    version = "3"
+    severities = (Severity.notice,)
+    version = "4"
     emerging = True
     rank = 6
     title = "Likely to be persistently absent by the end of the year"
@@ -141,12 +149,14 @@ class LikelyPersistent:
         all_of = max(1, held + left)
         need = PERSISTENT * all_of - missed
         chance = 0.5 * erfc((need - ahead) / deviation / sqrt(2))
+        earlier, before = missed - now, held - of
         text = (
-            f"Missed {missed} of {held} sessions this year, {now} of the last {of}."
-            f"{former_schools(had, gone)} If the recent "
-            f"weeks go on, the year ends at {100 * max(0, low) / all_of:.0f} to "
-            f"{100 * min(all_of, high) / all_of:.0f} % (four times in five), and at 10 % or more "
-            f"with a chance of {100 * chance:.0f} %. Four weeks of steady attendance clear this."
+            f"Missed {out_of(missed, held, 'sessions')} this year.{former_schools(had, gone)} In "
+            f"the latest five weeks, {out_of(now, of)}"
+            f"{since_in_words(record, absent & lately)}. "
+            f"{before_in_words(earlier, before, '')} If the recent weeks go on, the year "
+            f"ends with {100 * max(0, low) / all_of:.0f} to {100 * min(all_of, high) / all_of:.0f} "
+            f"% missed (four times in five); the chance of 10 % or more is {100 * chance:.0f} %."
         )
         facts = figures(missed=missed, of=held, lately=now, of_lately=of, chance=round(chance, 2))
         return Finding(text, {**facts, "sessions": sessions(record, absent & lately)})

@@ -26,6 +26,11 @@ class MassAbsence:
     """
 
     kind = "mass-absence"
+    clears = "It clears when some days running are near the usual."
+    severities = (
+        Severity.notice,
+        Severity.warning,
+    )
     version = "2"
     emerging = False
     rank = 0

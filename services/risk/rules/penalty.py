@@ -53,6 +53,8 @@ class PenaltyThreshold:
     weeks: int = 10
 
     kind = "penalty-threshold"
+    clears = "This clears when the school weeks that count hold fewer such sessions."
+    severities = (Severity.warning,)
     version = "1"
     emerging = False
     rank = 0

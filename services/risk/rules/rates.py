@@ -92,6 +92,16 @@ class RateOfAbsence:
         return f"{self.percent_min} % or more of this year's sessions missed"
 
     @property
+    def clears(self) -> str:
+        """What clears it."""
+        return f"This clears when the figure falls below {self.percent_clear} %."
+
+    @property
+    def severities(self) -> tuple[Severity]:
+        """The one of this share."""
+        return (self.severity,)
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """Percents of possible sessions, and the fewest sessions."""
         return {
@@ -130,7 +140,7 @@ class RateOfAbsence:
             f"Missed {missed} of {possible} possible sessions since the start of the school year: "
             f"{rate:g} %.{former_schools(had, gone)} At {self.percent_min} % or more a pupil "
             f"counts as {self.kind.replace('-absence', '')}ly absent. "
-            f"This clears when the figure falls below {self.percent_clear} %."
+            f"{self.clears}"
         )
         facts = figures(missed=missed, possible=possible, percent=rate)
         return Finding(text, {**facts, "sessions": sessions(record, absent)})
@@ -178,6 +188,8 @@ class SicknessReturn:
     days_min: int = 15
 
     kind = "sickness-return"
+    clears = "It is sent once, and stays open until the school year ends."
+    severities = (Severity.notice,)
     version = "1"
     emerging = False
     rank = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Signals
+from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Severity, Signals
 from services.risk.rules.evidence import in_words, school_sessions
 
 WARNING_FROM = 2
@@ -27,6 +27,11 @@ class RegisterMissing:
     """
 
     kind = "register-missing"
+    clears = "The next register clears this; a calendar that says the school is shut withdraws it."
+    severities = (
+        Severity.notice,
+        Severity.warning,
+    )
     version = "1"
     emerging = False
     rank = 0

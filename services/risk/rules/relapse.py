@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT, NUMBERS
+from libs.common.codes import NUMBERS, POSSIBLE
 from services.risk.compiled import inlined, kernel
 from services.risk.fold import (
     NOTHING,
@@ -19,8 +19,17 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import figures, recent_marks, sessions
+from services.risk.pupil_days import IN_SCHOOL, PUPIL_DAY
+from services.risk.rules.evidence import (
+    before_in_words,
+    codes_in_words,
+    figures,
+    in_words,
+    out_of,
+    sessions,
+    since_in_words,
+    weighed,
+)
 from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
 from services.risk.rules.sudden_change import likelier_begun
 
@@ -81,7 +90,8 @@ class Relapse:
 
     limits = (("rise_hard", 0.001, 0.6), ("rise_soft", 0.001, 0.3))
     kind = "relapse"
-    version = "3"
+    severities = (Severity.warning,)
+    version = "4"
     emerging = True
     rank = 3
     title = "Away again after coming back"
@@ -120,16 +130,38 @@ class Relapse:
         return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
-        """Tell the absences since the return."""
-        chosen = ABSENT[record.codes] & recent_marks(record, self.watched_days)
+        """Tell the latest return, from what, and the absences since beside those before."""
+        gone, back, why = self._return_of(record)
+        absent, possible = weighed(record), POSSIBLE[record.codes]
+        after, earlier = record.ordinals >= back, record.ordinals < gone
+        chosen = absent & after & (back > 0)
+        now, of = int(chosen.sum()), int((possible & after).sum())
+        missed, before = int((absent & earlier).sum()), int((possible & earlier).sum())
+        came = f"Came back on {in_words(back)} from {why}. Since then" if back else "Lately"
         text = (
-            f"Came back from a suspension or a long absence within the last {self.watched_days} "
-            f"school days, and has been absent again: {int(chosen.sum())} sessions. Weeks of "
-            "steady attendance clear this."
+            f"{came}, absent in {out_of(now, of, 'sessions')}{since_in_words(record, chosen)}. "
+            f"{before_in_words(missed, before, 'in ')} "
+            f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
-        return Finding(
-            text, {**figures(missed=int(chosen.sum())), "sessions": sessions(record, chosen)}
-        )
+        facts = figures(missed=now, of=of, missed_before=missed, of_before=before)
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+    def _return_of(self, record: PupilRecord) -> tuple[int, int, str]:
+        """Return the first session away, that of the latest return, and from what; 0: none."""
+        absent, in_school = weighed(record), IN_SCHOOL[record.codes]
+        found, since, run, suspended = (0, 0, ""), 0, 0, False
+        for number in np.unique(record.ordinals // 2).tolist():
+            day = record.ordinals // 2 == number
+            came = bool(in_school[day][:1].any()) and not absent[day].any()
+            suspended |= bool((record.codes[day] == SUSPENDED).any())
+            if came and (suspended or run >= self.long_days):
+                why = "a suspension" if suspended else f"an absence of {run} school days"
+                found = (since, number * 2, why)
+            if came:
+                since, run, suspended = 0, 0, False
+            elif suspended or absent[day].any():
+                since, run = since or number * 2, run + int(absent[day].any())
+        return found
 
 
 FIGURES = record_of(Relapse().parameters)

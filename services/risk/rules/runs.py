@@ -87,6 +87,8 @@ class TenDaysUnauthorised:
     days_min: int = 10
 
     kind = "ten-days-unauthorised"
+    clears = "A session attended, or authorised by a correction, clears this."
+    severities = (Severity.warning,)
     version = "1"
     emerging = False
     rank = 0
@@ -129,6 +131,8 @@ class MissingEducation:
     days_after_leave_min: int = 10
 
     kind = "missing-education"
+    clears = "A session attended, or authorised by a correction, clears this."
+    severities = (Severity.urgent,)
     version = "1"
     emerging = False
     rank = 0

@@ -90,7 +90,8 @@ class SuddenChange:
         if (size, code) != ("unexplained", "soft")
     )
     kind = "sudden-change"
-    version = "3"
+    severities = (Severity.notice,)
+    version = "4"
     emerging = True
     rank = 5
     title = "Away much more than this pupil used to be"
@@ -127,7 +128,7 @@ class SuddenChange:
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the latest weeks beside what was before."""
-        return change_in_words(record, self.title)
+        return change_in_words(record)
 
 
 FIGURES = record_of(SuddenChange().parameters)

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from libs.common.codes import UNAUTHORISED
+from libs.common.codes import POSSIBLE
 from services.risk.compiled import inlined, kernel, ones_in
 from services.risk.fold import (
     NOTHING,
@@ -19,8 +20,8 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.pupil_days import HARD, PUPIL_DAY
+from services.risk.rules.evidence import recent_marks, sessions, since_in_words, weighed
 from services.risk.rules.odds import Rows, as_record, record_of
 
 TODAY = np.uint64(1)
@@ -52,7 +53,8 @@ class GroupAbsence:
 
     limits = (("shared_min", 0.01, 1), ("pair_shared_min", 0.01, 1))
     kind = "group-absence"
-    version = "2"
+    severities = (Severity.warning,)
+    version = "3"
     emerging = True
     rank = 4
     title = "Missing the same sessions as the same other pupils"
@@ -91,14 +93,27 @@ class GroupAbsence:
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the days, not the others."""
-        chosen = UNAUTHORISED[record.codes] & recent_marks(record, 64)
+        began = _began(record)
+        chosen = began & recent_marks(record, 64)
         days = len(np.unique(record.ordinals[chosen] // 2))
+        earlier = len(np.unique(record.ordinals[began & ~chosen] // 2))
         text = (
-            f"Away without a reason on {days} of the last 64 school days, on at least "
-            f"{self.days_min} of them together with the same {self.others_min} or more other "
-            "pupils of the school. Four weeks without this clear it."
+            f"Absences without a reason (code O) began on {days} of the last 64 school days"
+            f"{since_in_words(record, chosen)}, many of them on the same days as others': "
+            f"{self.days_min} or more with each of {self.others_min} pupils, or "
+            f"{self.pair_days_min} or more with one. Before those weeks, {earlier}."
         )
-        return Finding(text, {"days": days, "sessions": sessions(record, chosen)})
+        facts = {"days": days, "days_before": earlier}
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+
+def _began(record: PupilRecord) -> NDArray[np.bool_]:
+    """Return the sessions of hard absence on days on which an absence began, bool, shape (S,)."""
+    absent, numbers = weighed(record), record.ordinals // 2
+    possible = np.unique(numbers[POSSIBLE[record.codes]])
+    away = np.isin(possible, numbers[absent])
+    begins = possible[away & ~np.concatenate([[False], away[:-1]])] if len(possible) else possible
+    return np.asarray(HARD[record.codes] & np.isin(numbers, begins))
 
 
 FIGURES = record_of(GroupAbsence().parameters)

@@ -40,6 +40,14 @@ class UnexplainedAbsence:
     days_open: int = 5
 
     kind = "unexplained-absence"
+    clears = (
+        "A reason entered in the register withdraws this; after five "
+        "school days the bell for an overdue reason takes over."
+    )
+    severities = (
+        Severity.warning,
+        Severity.urgent,
+    )
     version = "1"
     emerging = False
     rank = 0
@@ -136,7 +144,9 @@ class ReasonOverdue:
     days_max: int = 5
 
     kind = "reason-overdue"
-    version = "1"
+    clears = "Enter the reason, or O where none can be established: that withdraws this."
+    severities = (Severity.notice,)
+    version = "2"
     emerging = False
     rank = 0
     title = "A reason for absence is overdue"
@@ -179,12 +189,13 @@ class ReasonOverdue:
         run = days[days - np.arange(len(days)) == days[:1]]
         latest = int(record.school_days[-1]) if len(record.school_days) else 0
         waiting = without & np.isin(record.school_days, run[run < latest - self.days_max])
+        count = int(waiting.sum())
+        still = "1 session still has" if count == 1 else f"{count} sessions still have"
         text = (
-            f"{int(waiting.sum())} session(s) from {in_words(anchor)} on still have no reason "
-            f"(code N) after more than {self.days_max} school days. Enter the reason, or O where "
-            "none can be established: that withdraws this."
+            f"{still} no reason (code N) after more than {self.days_max} school days, from "
+            f"{in_words(anchor)} on. {self.clears}"
         )
-        facts = figures(sessions_waiting=int(waiting.sum()))
+        facts = figures(sessions_waiting=count)
         return Finding(text, {**facts, "sessions": sessions(record, waiting)})
 
 

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from libs.common.codes import ABSENT, POSSIBLE
+from libs.common.codes import POSSIBLE
 from services.risk.compiled import inlined, kernel
 from services.risk.fold import (
     NOTHING,
@@ -19,7 +20,15 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions
+from services.risk.rules.evidence import (
+    before_in_words,
+    codes_in_words,
+    out_of,
+    recent_marks,
+    sessions,
+    since_in_words,
+    weighed,
+)
 from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -80,7 +89,8 @@ class WeekdayPattern:
 
     limits = (("chance", 0.05, 0.95), ("hard", 0.01, 0.99))
     kind = "weekday-pattern"
-    version = "4"
+    severities = (Severity.notice,)
+    version = "5"
     emerging = True
     rank = 2
     title = "Away on the same weekday again and again"
@@ -119,22 +129,33 @@ class WeekdayPattern:
         return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
-        """Tell the weekday most often missed lately."""
-        lately = recent_marks(record, 50)
+        """Tell the weekday most often missed lately, the same weekday before, and the others."""
+        lately, absent = recent_marks(record, 50), weighed(record)
         weekdays = (record.ordinals // 2 - 1) % 7
-        missed = ABSENT[record.codes] & lately
-        days = [len(np.unique(record.ordinals[missed & (weekdays == n)] // 2)) for n in range(5)]
+        days = [_days(record, absent & lately & (weekdays == n)) for n in range(5)]
         most = int(np.argmax(days))
-        chosen = missed & (weekdays == most)
-        held = POSSIBLE[record.codes] & lately & (weekdays == most)
-        of = len(np.unique(record.ordinals[held] // 2))
-        others = sum(days) - days[most]
+        that, possible = weekdays == most, POSSIBLE[record.codes]
+        of, others = _days(record, possible & lately & that), sum(days) - days[most]
+        others_of = _days(record, possible & lately & ~that)
+        earlier = _days(record, absent & ~lately & that)
+        before = _days(record, possible & ~lately & that)
+        chosen = absent & lately & that
         text = (
-            f"Absent on {days[most]} of the last {of} {NAMES[most]}; on all other weekdays "
-            f"together {others} times in the same weeks. Four weeks without this clear it."
+            f"Absent on {days[most]} of the last {of} {NAMES[most]}"
+            f"{since_in_words(record, chosen)}. "
+            f"{before_in_words(earlier, before, 'on ')} In the latest weeks, also absent on "
+            f"{out_of(others, others_of, 'other days')}. "
+            f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
-        facts = {"weekday": NAMES[most][:-1], "days": days[most], "of": of, "other_days": others}
+        facts = {
+            "weekday": NAMES[most][:-1], "days": days[most], "of": of, "other_days": others,
+            "days_before": earlier, "of_before": before,
+        }  # fmt: skip
         return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+
+def _days(record: PupilRecord, chosen: NDArray[np.bool_]) -> int:
+    return len(np.unique(record.ordinals[chosen] // 2))
 
 
 FIGURES = record_of(WeekdayPattern().parameters)
