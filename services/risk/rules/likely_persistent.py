@@ -22,7 +22,7 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import PUPIL_DAY
+from services.risk.pupil_days import HARD, PUPIL_DAY, SOFT
 from services.risk.rules.evidence import (
     before_in_words,
     figures,
@@ -37,7 +37,7 @@ from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
 ONE = np.float32(1)
 SESSIONS_A_YEAR = 380
 PERSISTENT = 0.1
-LIMIT, NOTHING_LEFT = np.float32(PERSISTENT), np.float32(0)
+LIMIT, NOTHING_LEFT, HALF = np.float32(PERSISTENT), np.float32(0), np.float32(0.5)
 
 
 SESSIONS = np.dtype([("possible", np.float32), ("missed", np.float32)], align=True)
@@ -45,7 +45,9 @@ OUTLOOK = np.dtype(
     [
         # Sessions missed that were one with the school's.
         ("shared", np.float32),
-        # Days that counted, and those that foretell absence.
+        # Missed until the day before.
+        ("missed_before", np.float32),
+        # Days that counted, and those that foretell absence; half a day is half a one.
         ("days", np.float32),
         ("foretelling", np.float32),
         # The same, fading: a day counts half after five weeks.
@@ -83,7 +85,7 @@ class LikelyPersistent:
     """
 
     chance_min: float = 0.8
-    rise_min: float = 4.0
+    rise_min: float = 2.5
     possible_min: int = 38
     fading: float = 0.978
     prior_rate: float = 0.0342
@@ -94,7 +96,7 @@ class LikelyPersistent:
     limits = (("chance_min", 0.01, 0.99), ("fading", 0.5, 1), ("prior_rate", 0.0001, 0.5))
     kind = "likely-persistent"
     severities = (Severity.notice,)
-    version = "4"
+    version = "5"
     emerging = True
     rank = 6
     title = "Likely to be persistently absent by the end of the year"
@@ -143,7 +145,7 @@ class LikelyPersistent:
         missed, held = gone + int(absent.sum()), had + int(possible.sum())
         now, of = int((absent & lately).sum()), int((possible & lately).sum())
         left = max(0, SESSIONS_A_YEAR - held)
-        rate = (now + self.prior_rate * 2 * self.prior_days) / (of + 2 * self.prior_days)
+        rate = min(1.0, self._rate_lately(record) * self.goes_on)
         ahead, deviation = left * rate, sqrt(left * rate * (1 - rate) * self.spread + 1)
         low, high = (missed + ahead + sign * 1.28 * deviation for sign in (-1, 1))
         all_of = max(1, held + left)
@@ -160,6 +162,20 @@ class LikelyPersistent:
         )
         facts = figures(missed=missed, of=held, lately=now, of_lately=of, chance=round(chance, 2))
         return Finding(text, {**facts, "sessions": sessions(record, absent & lately)})
+
+    def _rate_lately(self, record: PupilRecord) -> float:
+        """Return what the recent days foretell, as the fold has it, but for mass absence."""
+        days, at = np.unique(record.school_days, return_inverse=True)
+        codes = record.codes
+        missed = np.bincount(at, ABSENT[codes], len(days)) / 2
+        counted = np.bincount(at, POSSIBLE[codes], len(days)) > 0
+        hard, away = (np.bincount(at, m[codes], len(days)) > 0 for m in (HARD, HARD | SOFT))
+        days, missed, hard, away = days[counted], missed[counted], hard[counted], away[counted]
+        begins = away & ~np.concatenate([[False], away[:-1]])
+        fading = self.fading ** (np.arange(len(days))[::-1])
+        weight = self.prior_days
+        foretelling = float((fading * missed * (hard | begins)).sum()) + self.prior_rate * weight
+        return foretelling / (float(fading.sum()) + weight)
 
 
 def _year_of(record: PupilRecord) -> int:
@@ -206,6 +222,8 @@ def _step(before: Rows, held: Rows, today: Rows, brought: Ints, figures: Rows) -
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         foretells = np.float32((day.hard or day.begins) and not day.shared)
+        foretells *= HALF * (held[p].missed - pupil.missed_before)
+        pupil.missed_before = held[p].missed
         counted = np.float32(day.free or day.goes_on)
         pupil.shared += np.float32(2) * np.float32(day.shared)
         pupil.days += counted
