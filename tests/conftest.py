@@ -18,6 +18,9 @@ from libs.common.settings import ServiceSettings
 
 PATIENCE_S = 10.0
 
+# Before anything imports the rules: each call of compiled code checks its arguments' types.
+os.environ["FIRSTBELL_TEST_CHECKED_KERNELS"] = "1"
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> ServiceSettings:

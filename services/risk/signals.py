@@ -60,11 +60,7 @@ def signals(
     Arrays of shape (P,) are indexed by the pupils that ring; a single value is for all of them.
     """
     at = np.flatnonzero(pupils) if pupils.dtype == np.bool_ else pupils
-    size = len(at)
-    return Signals(
-        at.astype(np.int32),
-        np.full(size, anchors, np.int32)
-        if isinstance(anchors, int)
-        else anchors[at].astype(np.int32),
-        np.full(size, severity, np.uint8) if isinstance(severity, Severity) else severity[at],
-    )
+    since, severities = np.empty(len(at), np.int32), np.empty(len(at), np.uint8)
+    since[:] = anchors if isinstance(anchors, int) else anchors[at]
+    severities[:] = severity if isinstance(severity, Severity) else severity[at]
+    return Signals(at.astype(np.int32), since, severities)

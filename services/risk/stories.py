@@ -115,7 +115,7 @@ def _bit_of(story: Any) -> int:
     return 0 if story.leader == NOBODY else 1 << story.leader
 
 
-@kernel(STORY, np.bool_, PUPIL_DAY, np.int32, np.uint8, int, int)
+@kernel(STORY, np.bool_, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
 def _join(
     stories: Rows,
     was_open: Bools,

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from services.risk import compiled
 from services.risk.compiled import BesideTheSource
@@ -52,3 +53,18 @@ def test_a_kernel_works_where_its_folder_cannot_be_written(monkeypatch: Any) -> 
     plus = compiled.kernel(np.int32)(lambda values: values.sum())
 
     assert plus(np.array([1, 2], np.int32)) == 3
+
+
+def test_a_checked_kernel_refuses_what_it_was_not_made_for() -> None:
+    total = compiled.kernel(np.int32, checked=True)(lambda values: values.sum())
+
+    with pytest.raises(TypeError):
+        total(np.arange(4, dtype=np.int32)[::2])
+
+
+def test_an_unchecked_kernel_still_refuses_items_of_another_size() -> None:
+    total = compiled.kernel(np.int32, checked=False)(lambda values: values.sum())
+
+    assert total(np.arange(4, dtype=np.int32)) == 6
+    with pytest.raises(TypeError):
+        total(np.arange(4, dtype=np.int64))
