@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,42 @@ def token(settings: ServiceSettings) -> Callable[..., dict[str, str]]:
     return headers
 
 
+_MIGRATED: dict[str, bytes] = {}
+"""Each service's SQLite file just after its migrations: made once, then copied."""
+
+
+async def migrate(service: str, settings: ServiceSettings) -> None:
+    """Bring a service's tables up to date; a new SQLite file comes ready-made."""
+    kind, _, path = settings.database_url.replace("{service}", service).partition(":///")
+    new = kind.startswith("sqlite") and not _exists(path)
+    if new and service in _MIGRATED:
+        _write(path, _MIGRATED[service])
+        return
+    await migrations.upgrade(service, settings.database_url)
+    if new:
+        _MIGRATED[service] = _whole(path)
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()
+
+
+def _write(path: str, content: bytes) -> None:
+    Path(path).write_bytes(content)
+
+
+def _whole(path: str) -> bytes:
+    with closing(sqlite3.connect(path)) as database:
+        return database.serialize()
+
+
 @asynccontextmanager
 async def serving(
     app: FastAPI, *services: str, settings: ServiceSettings
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Migrate, start the app, and give a client that speaks to it."""
     for service in services:
-        await migrations.upgrade(service, settings.database_url)
+        await migrate(service, settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -70,6 +100,7 @@ async def until(true: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE
 
 NEEDS = {"kafka": "FIRSTBELL_TEST_KAFKA", "postgres": "FIRSTBELL_TEST_POSTGRES"}
 """What a marked test needs, and the variable that says where it is."""
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,6 +110,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker(name) and variable not in os.environ:
                 reason = f"{variable} is not set: scripts/{name}-start starts one"
                 item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("chromium") and not CHROMIUM.exists():
+            reason = f"{CHROMIUM} is missing: scripts/install-system-packages installs it"
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

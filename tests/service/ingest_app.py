@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from libs.common import migrations
 from libs.common.auth import Issuer
 from libs.common.identifiers import check_letter
 from libs.common.settings import ServiceSettings
 from services.ingest.main import create_app
+from tests.conftest import migrate
 
 URN = "100000"
 OTHER_URN = "100001"
@@ -54,7 +54,7 @@ async def running(
 ) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """Run the app and give a client whose token speaks for `URN`."""
     settings = settings_in(folder, **more)
-    await migrations.upgrade("ingest", settings.database_url)
+    await migrate("ingest", settings)
     app = create_app(settings)
     transport = httpx.ASGITransport(app)
     async with (

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from libs.common import migrations
 from services.ingest.main import create_app
+from tests.conftest import migrate
 from tests.listening import listening, small
 from tests.service.ingest_app import (
     DAY,
@@ -57,7 +57,7 @@ def pupil(number: int, **more: Any) -> dict[str, Any]:
 
 async def app_in(folder: Path) -> FastAPI:
     settings = settings_in(folder)
-    await migrations.upgrade("ingest", settings.database_url)
+    await migrate("ingest", settings)
     return create_app(settings)
 
 

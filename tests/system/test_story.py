@@ -25,6 +25,9 @@ FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))
 TODAY = london_day(utc_now()).isoformat()
 REGISTER = f"/ingest/v1/schools/{URN}/registers/{TODAY}/am"
 
+START_PATIENCE_S = 60.0
+"""A process imports and compiles much before it listens; other work may share the machine."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -64,7 +67,7 @@ class Stack:
 
     def wait_ready(self, *services: str) -> None:
         for service in services:
-            wait_for(lambda service=service: self.is_ready(service))
+            wait_for(lambda service=service: self.is_ready(service), START_PATIENCE_S)
 
     def is_ready(self, service: str) -> bool:
         try:
@@ -144,8 +147,8 @@ def put(client: httpx.Client, path: str, body: Any) -> httpx.Response:
     return answer
 
 
-def people(stack: Stack, receiver: Receiver) -> None:
-    """A school, a social worker for Ada, and the worker's endpoint."""
+def people(stack: Stack, receiver: Receiver, upn: str = ADA, urn: str = URN) -> str:
+    """A school, a social worker for a child, and the worker's endpoint; return its id."""
     admin = stack.client("notify", "admin")
     put(admin, "/notify/v1/agencies/social", {"name": "Care", "kind": "social_care", "la": "801"})
     body = {"name": "Sam Worker", "agency": "social", "roles": ["social_worker"]}
@@ -154,17 +157,18 @@ def people(stack: Stack, receiver: Receiver) -> None:
         "practitioner": "sam", "role": "social_worker", "footing": "child_in_need",
         "from": "2020-01-01", "to": None,
     }  # fmt: skip
-    put(admin, f"/notify/v1/children/{ADA}/involvements", {"involvements": [involvement]})
+    put(admin, f"/notify/v1/children/{upn}/involvements", {"involvements": [involvement]})
     made = admin.post(
         "/notify/v1/endpoints", json={"practitioner": "sam", "url": receiver.url("/sam")}
     )
     assert made.status_code == 201, made.text
     receiver.secrets["/sam"] = made.json()["secret"]
     pupil = {
-        "upn": ADA, "given_name": "Ada", "family_name": "Example", "date_of_birth": "2014-02-03",
+        "upn": upn, "given_name": "Ada", "family_name": "Example", "date_of_birth": "2014-02-03",
         "year_group": "7", "entered_on": "2020-09-01", "identifiers": {"social_care": "LCS-81"},
     }  # fmt: skip
-    put(stack.client("ingest", "admin"), f"/ingest/v1/schools/{URN}/roll", {"pupils": [pupil]})
+    put(stack.client("ingest", "admin"), f"/ingest/v1/schools/{urn}/roll", {"pupils": [pupil]})
+    return str(made.json()["id"])
 
 
 def test_a_register_rings_a_bell_that_reaches_the_social_worker(
