@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import alert_store, directory_store
+from services.notify import alert_store, directory_store, life_store
 from services.notify.directory_store import Near
 from services.notify.restrictions import restricted_for
 from services.notify.routing import (
@@ -34,6 +34,8 @@ class Known(NamedTuple):
     restrictions: Mapping[str, list[dict[str, Any]]]
     pupils: Mapping[tuple[str | None, str], dict[str, Any]]
     approvals: Mapping[UUID, list[dict[str, Any]]]
+    escalations: Mapping[UUID, list[str]]
+    """To which roles each bell was passed on, since nobody had answered."""
 
 
 class Decided(NamedTuple):
@@ -46,6 +48,8 @@ class Decided(NamedTuple):
     """Fields that are given in part only."""
     asks: tuple[tuple[str, str], ...] | None
     """Who is to be asked to approve: practitioner and role; None: nobody needs to be."""
+    footings: frozenset[str] = frozenset()
+    """On which anybody works with the child today."""
 
 
 async def known_of(
@@ -59,12 +63,14 @@ async def known_of(
         {la for pupil in held.pupils.values() if (la := pupil.get("home_la"))},
         {one["practitioner"] for child in held.involvements.values() for one in child},
     )
+    ids = {_id(bell) for bell in bells}
     return Known(
         {person.id: person for person in await directory_store.people_near(db, near)},
         held.involvements,
         held.restrictions,
         held.pupils,
-        await alert_store.approvals_by_bell(db, {_id(bell) for bell in bells}, lock=to_change),
+        await alert_store.approvals_by_bell(db, ids, lock=to_change),
+        await life_store.escalations_of(db, ids),
     )
 
 
@@ -81,10 +87,10 @@ def decide(
     decided = {one.person.id: matter.decided(one) for one in found}
     asks = [ask for one in decided.values() for ask in one.asks or ()]
     for id, role in [*matter.asked_before(), *asks]:
-        person, capacity = known.people[id], Capacity(role, False, "none")
-        held = decided[id].recipient if id in decided else Recipient(person, ())
-        if capacity not in held.capacities:
-            decided[id] = matter.decided(held._replace(capacities=(*held.capacities, capacity)))
+        matter.add(decided, id, role, "approval")
+    for role in known.escalations.get(_id(bell), ()):
+        for person in people_of(role, bell["urn"], known.people.values()):
+            matter.add(decided, person.id, role, "escalation")
     return [decided[id] for id in sorted(decided)]
 
 
@@ -115,6 +121,14 @@ class _Matter(NamedTuple):
         people = people_of(role, self.bell["urn"], self.known.people.values())
         return any(person.id == id for person in people)
 
+    def add(self, decided: dict[str, Decided], id: str, role: str, asked: str) -> None:
+        """Let somebody of the school know in this role too, whom a request or its end reached."""
+        capacity = Capacity(role, False, "none")
+        new = Recipient(self.known.people[id], (), asked=asked)
+        held = decided[id].recipient if id in decided else new
+        if capacity not in held.capacities:
+            decided[id] = self.decided(held._replace(capacities=(*held.capacities, capacity)))
+
     def decided(self, recipient: Recipient) -> Decided:
         decision = self._decision(recipient)
         body, cut = shown(decision, recipient, self.facts)
@@ -125,7 +139,8 @@ class _Matter(NamedTuple):
         ]
         if asked and decision.fields:
             body["approvals"] = asked
-        return Decided(recipient, decision, body, cut, self._asks(recipient, decision))
+        asks = self._asks(recipient, decision)
+        return Decided(recipient, decision, body, cut, asks, self.footings)
 
     def _decision(self, recipient: Recipient) -> Decision:
         state = self._state(recipient)

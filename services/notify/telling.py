@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import id_of
-from services.notify import alert_store, ledger, store
+from services.notify import alert_store, ledger, life_store, store
 from services.notify.deciding import Decided
 from services.notify.routing import Person, Recipient
+from services.notify.school_hours import SchoolDays
 from services.notify.sharing import NOTHING
 
 Alerts = dict[UUID, dict[str, dict[str, Any]]]
@@ -32,6 +33,8 @@ class Telling:
     policy_version: str
     alerts: Alerts
     endpoints: dict[str, list[UUID]]
+    school_days: dict[str, SchoolDays] = field(default_factory=dict)
+    """By URN."""
     changed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     approvals: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -99,7 +102,17 @@ class Telling:
         """Bring a recipient's alert up to date, and send it to wherever they are reached."""
         alerts = self.alerts[UUID(str(bell["id"]))]
         held = alerts.get(one.recipient.person.id) or _new_alert(bell, one.recipient)
+        if kind == "alert.raised":
+            held = {**held, "answer_by": self._answer_by(bell, one, held["route"])}
         self.send(bell, kind, held, one.body, cause, **more)
+
+    def _answer_by(
+        self, bell: Mapping[str, Any], one: Decided, route: Mapping[str, Any] | None
+    ) -> datetime | None:
+        if not route or not route.get("escalate_to"):
+            return None
+        days = self.school_days.get(bell["urn"], SchoolDays({}))
+        return days.answer_by(self.now, route["after_hours"], always=is_always(bell, one))
 
     def send(
         self,
@@ -130,11 +143,21 @@ class Telling:
 
 
 async def telling(
-    db: AsyncConnection, bells: Collection[UUID], now: datetime, policy_version: str
+    db: AsyncConnection,
+    bells: Collection[UUID],
+    now: datetime,
+    policy_version: str,
+    urns: Collection[str] = (),
 ) -> Telling:
-    """Begin: with these bells' alerts, locked, and the endpoints there are."""
+    """Begin: with these bells' alerts, locked, the endpoints there are, and schools' calendars."""
     alerts = await alert_store.alerts_by_bell(db, bells)
-    return Telling(now, policy_version, alerts, await store.open_endpoints(db))
+    days = await life_store.school_days_of(db, urns) if urns else {}
+    return Telling(now, policy_version, alerts, await store.open_endpoints(db), days)
+
+
+def is_always(bell: Mapping[str, Any], one: Decided) -> bool:
+    """Whether somebody must answer at any hour: urgent, and a child at risk of going missing."""
+    return bell["severity"] == "urgent" and "missing_or_exploitation_risk" in one.footings
 
 
 def delivery(
@@ -169,7 +192,8 @@ def _status(held: str, kind: str, standing: str) -> str:
 
 def _new_alert(bell: Mapping[str, Any], recipient: Recipient) -> dict[str, Any]:
     to = recipient.to
-    route = {"name": recipient.route, **to.model_dump(mode="json")} if to else {"name": "approval"}
+    asked = {"name": recipient.asked or "approval"}
+    route = {"name": recipient.route, **to.model_dump(mode="json")} if to else asked
     return {
         "id": id_of("alert", bell["id"], recipient.person.id),
         "bell": UUID(str(bell["id"])),
@@ -182,4 +206,7 @@ def _new_alert(bell: Mapping[str, Any], recipient: Recipient) -> dict[str, Any]:
         "shown": {},
         "history": [],
         "route": route,
+        "thread": id_of("thread", recipient.person.id, bell["upn"] or bell["urn"]),
+        "answer_by": None,
+        "told_at": None,
     }

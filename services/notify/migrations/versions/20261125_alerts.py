@@ -4,6 +4,8 @@ Why: what nobody answers goes on to the next role in school time; recipients cho
 what is not urgent, and stand in for one another.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -70,7 +72,7 @@ def upgrade() -> None:
             _protect(table, sees)
 
 
-def _table(name: str, key: str, optional: set[str] | None = None, **columns: sa.types.TypeEngine):
+def _table(name: str, key: str, optional: set[str] | None = None, **columns: Any) -> None:
     made = [sa.Column(n, kind, nullable=n in (optional or ())) for n, kind in columns.items()]
     op.create_table(name, *made, sa.PrimaryKeyConstraint(*key.split(), name=op.f(f"pk_{name}")))
 
