@@ -16,6 +16,7 @@ from services.notify.approvals import Clock
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
 from services.notify.escalating import Escalator
+from services.notify.holding import Holder
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
 from services.notify.secrets import Vault
@@ -63,9 +64,16 @@ async def _run(app: FastAPI, running: Running) -> None:
         wake=state.sender.wake,
         now=lambda: state.notifier.now(),
     )
+    state.holder = Holder(
+        state.database,
+        rules=lambda: state.notifier.rules,
+        wake=state.sender.wake,
+        now=lambda: state.notifier.now(),
+    )
     running.start("rules", state.watcher.run)
     running.start("approvals", state.clock.run)
     running.start("escalations", state.escalator.run)
+    running.start("held", state.holder.run)
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("sender", state.sender.run)

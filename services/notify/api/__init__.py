@@ -12,11 +12,12 @@ from services.notify.api import (
     record,
     restrictions,
     sharing,
+    silences,
 )
 
 router = APIRouter(prefix="/v1")
 for part in (
     directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
-    record,
+    record, silences,
 ):  # fmt: skip
     router.include_router(part.router)
