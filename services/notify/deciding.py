@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify import alert_store, directory_store, life_store
 from services.notify.directory_store import Near
+from services.notify.handing_over import StandIn, stand_ins_of
 from services.notify.restrictions import restricted_for
 from services.notify.routing import (
     About,
@@ -36,6 +37,7 @@ class Known(NamedTuple):
     approvals: Mapping[UUID, list[dict[str, Any]]]
     escalations: Mapping[UUID, list[str]]
     """To which roles each bell was passed on, since nobody had answered."""
+    stand_ins: Sequence[StandIn]
 
 
 class Decided(NamedTuple):
@@ -58,12 +60,14 @@ async def known_of(
     """Read what is held about these bells and their children; `to_change`, approvals are locked."""
     bells = list(bells)
     held = await alert_store.children_of(db, {bell["upn"] for bell in bells})
+    ids = {_id(bell) for bell in bells}
+    stand_ins = await stand_ins_of(db, ids)
     near = Near(
         {bell["urn"] for bell in bells},
         {la for pupil in held.pupils.values() if (la := pupil.get("home_la"))},
-        {one["practitioner"] for child in held.involvements.values() for one in child},
+        {one["practitioner"] for child in held.involvements.values() for one in child}
+        | {one.taker for one in stand_ins},
     )
-    ids = {_id(bell) for bell in bells}
     return Known(
         {person.id: person for person in await directory_store.people_near(db, near)},
         held.involvements,
@@ -71,6 +75,7 @@ async def known_of(
         held.pupils,
         await alert_store.approvals_by_bell(db, ids, lock=to_change),
         await life_store.escalations_of(db, ids),
+        stand_ins,
     )
 
 
@@ -85,6 +90,9 @@ def decide(
     matter = _matter(bell, known, rules, day, anew=anew)
     found = recipients_of(matter.about, rules.routes, known.people.values())
     decided = {one.person.id: matter.decided(one) for one in found}
+    for stands in known.stand_ins:
+        if stands.giver in decided and stands.holds(_id(bell), day):
+            matter.add_stand_in(decided, stands)
     asks = [ask for one in decided.values() for ask in one.asks or ()]
     for id, role in [*matter.asked_before(), *asks]:
         matter.add(decided, id, role, "approval")
@@ -128,6 +136,22 @@ class _Matter(NamedTuple):
         held = decided[id].recipient if id in decided else new
         if capacity not in held.capacities:
             decided[id] = self.decided(held._replace(capacities=(*held.capacities, capacity)))
+
+    def add_stand_in(self, decided: dict[str, Decided], stands: StandIn) -> None:
+        """Let a colleague know in those of another's capacities whose role they hold too."""
+        giver, people = decided[stands.giver].recipient, self.known.people
+        taker = people.get(stands.taker)
+        if taker is None or taker.agency != giver.person.agency:
+            return
+        held = decided[taker.id].recipient if taker.id in decided else None
+        held = held or Recipient(taker, (), giver.route, giver.to, giver.asked)
+        new = [
+            one
+            for one in giver.capacities
+            if one.role in taker.roles and one not in held.capacities
+        ]
+        if new:
+            decided[taker.id] = self.decided(held._replace(capacities=(*held.capacities, *new)))
 
     def decided(self, recipient: Recipient) -> Decided:
         decision = self._decision(recipient)

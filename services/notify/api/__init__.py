@@ -13,11 +13,12 @@ from services.notify.api import (
     restrictions,
     sharing,
     silences,
+    standing_in,
 )
 
 router = APIRouter(prefix="/v1")
 for part in (
     directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
-    record, silences,
+    record, silences, standing_in,
 ):  # fmt: skip
     router.include_router(part.router)
