@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.events import BellChanged, Event, RollChanged
+from libs.common.events import BellChanged, CalendarSet, Event, RollChanged
 from libs.common.school_day import london_day, utc_now
-from services.notify import alert_store, approvals
+from services.notify import alert_store, approvals, life_store
 from services.notify.deciding import Decided, Known, decide, known_of
 from services.notify.sharing_rules import SharingRules
 from services.notify.shown import bare
@@ -48,6 +48,11 @@ class Notifier:
             elif kind is RollChanged:
                 await self._take_rolls(db, [e for e in run if isinstance(e, RollChanged)])
 
+            elif kind is CalendarSet:
+                for event in run:
+                    if isinstance(event, CalendarSet):
+                        await life_store.save_calendar(db, event)
+
     async def _take_rolls(self, db: AsyncConnection, events: Sequence[RollChanged]) -> None:
         for event in events:
             pupils = msgspec.to_builtins(event.pupils)
@@ -60,7 +65,8 @@ class Notifier:
     async def _take_bells(self, db: AsyncConnection, events: Sequence[BellChanged]) -> None:
         rules = self.rules
         bells = [msgspec.to_builtins(event.bell) for event in events]
-        out = await telling(db, {e.bell.id for e in events}, self.now(), rules.version)
+        ids, urns = {e.bell.id for e in events}, {e.bell.urn for e in events}
+        out = await telling(db, ids, self.now(), rules.version, urns)
         known = await known_of(db, bells, to_change=True)
         for event, bell in zip(events, bells, strict=True):
             _take_bell(event, bell, known, rules, out)

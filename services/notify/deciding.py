@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import alert_store, directory_store
+from services.notify import alert_store, directory_store, life_store
 from services.notify.directory_store import Near
+from services.notify.handing_over import StandIn, stand_ins_of
 from services.notify.restrictions import restricted_for
 from services.notify.routing import (
     About,
@@ -34,6 +35,9 @@ class Known(NamedTuple):
     restrictions: Mapping[str, list[dict[str, Any]]]
     pupils: Mapping[tuple[str | None, str], dict[str, Any]]
     approvals: Mapping[UUID, list[dict[str, Any]]]
+    escalations: Mapping[UUID, list[str]]
+    """To which roles each bell was passed on, since nobody had answered."""
+    stand_ins: Sequence[StandIn]
 
 
 class Decided(NamedTuple):
@@ -46,6 +50,8 @@ class Decided(NamedTuple):
     """Fields that are given in part only."""
     asks: tuple[tuple[str, str], ...] | None
     """Who is to be asked to approve: practitioner and role; None: nobody needs to be."""
+    footings: frozenset[str] = frozenset()
+    """On which anybody works with the child today."""
 
 
 async def known_of(
@@ -54,17 +60,22 @@ async def known_of(
     """Read what is held about these bells and their children; `to_change`, approvals are locked."""
     bells = list(bells)
     held = await alert_store.children_of(db, {bell["upn"] for bell in bells})
+    ids = {_id(bell) for bell in bells}
+    stand_ins = await stand_ins_of(db, ids)
     near = Near(
         {bell["urn"] for bell in bells},
         {la for pupil in held.pupils.values() if (la := pupil.get("home_la"))},
-        {one["practitioner"] for child in held.involvements.values() for one in child},
+        {one["practitioner"] for child in held.involvements.values() for one in child}
+        | {one.taker for one in stand_ins},
     )
     return Known(
         {person.id: person for person in await directory_store.people_near(db, near)},
         held.involvements,
         held.restrictions,
         held.pupils,
-        await alert_store.approvals_by_bell(db, {_id(bell) for bell in bells}, lock=to_change),
+        await alert_store.approvals_by_bell(db, ids, lock=to_change),
+        await life_store.escalations_of(db, ids),
+        stand_ins,
     )
 
 
@@ -79,12 +90,15 @@ def decide(
     matter = _matter(bell, known, rules, day, anew=anew)
     found = recipients_of(matter.about, rules.routes, known.people.values())
     decided = {one.person.id: matter.decided(one) for one in found}
+    for stands in known.stand_ins:
+        if stands.giver in decided and stands.holds(_id(bell), day):
+            matter.add_stand_in(decided, stands)
     asks = [ask for one in decided.values() for ask in one.asks or ()]
     for id, role in [*matter.asked_before(), *asks]:
-        person, capacity = known.people[id], Capacity(role, False, "none")
-        held = decided[id].recipient if id in decided else Recipient(person, ())
-        if capacity not in held.capacities:
-            decided[id] = matter.decided(held._replace(capacities=(*held.capacities, capacity)))
+        matter.add(decided, id, role, "approval")
+    for role in known.escalations.get(_id(bell), ()):
+        for person in people_of(role, bell["urn"], known.people.values()):
+            matter.add(decided, person.id, role, "escalation")
     return [decided[id] for id in sorted(decided)]
 
 
@@ -115,6 +129,30 @@ class _Matter(NamedTuple):
         people = people_of(role, self.bell["urn"], self.known.people.values())
         return any(person.id == id for person in people)
 
+    def add(self, decided: dict[str, Decided], id: str, role: str, asked: str) -> None:
+        """Let somebody of the school know in this role too, whom a request or its end reached."""
+        capacity = Capacity(role, False, "none")
+        new = Recipient(self.known.people[id], (), asked=asked)
+        held = decided[id].recipient if id in decided else new
+        if capacity not in held.capacities:
+            decided[id] = self.decided(held._replace(capacities=(*held.capacities, capacity)))
+
+    def add_stand_in(self, decided: dict[str, Decided], stands: StandIn) -> None:
+        """Let a colleague know in those of another's capacities whose role they hold too."""
+        giver, people = decided[stands.giver].recipient, self.known.people
+        taker = people.get(stands.taker)
+        if taker is None or taker.agency != giver.person.agency:
+            return
+        held = decided[taker.id].recipient if taker.id in decided else None
+        held = held or Recipient(taker, (), giver.route, giver.to, giver.asked)
+        new = [
+            one
+            for one in giver.capacities
+            if one.role in taker.roles and one not in held.capacities
+        ]
+        if new:
+            decided[taker.id] = self.decided(held._replace(capacities=(*held.capacities, *new)))
+
     def decided(self, recipient: Recipient) -> Decided:
         decision = self._decision(recipient)
         body, cut = shown(decision, recipient, self.facts)
@@ -125,7 +163,8 @@ class _Matter(NamedTuple):
         ]
         if asked and decision.fields:
             body["approvals"] = asked
-        return Decided(recipient, decision, body, cut, self._asks(recipient, decision))
+        asks = self._asks(recipient, decision)
+        return Decided(recipient, decision, body, cut, asks, self.footings)
 
     def _decision(self, recipient: Recipient) -> Decision:
         state = self._state(recipient)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from libs.common.consumer import Consumer
-from libs.common.events import BELLS, ROLL
+from libs.common.events import BELLS, CALENDAR, ROLL
 from libs.common.outbox import Relay
 from libs.common.retention import daily
 from libs.common.service import Running, build
@@ -15,6 +15,8 @@ from services.notify.api import router
 from services.notify.approvals import Clock
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
+from services.notify.escalating import Escalator
+from services.notify.holding import Holder
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
 from services.notify.secrets import Vault
@@ -45,7 +47,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         state.log,
         state.database,
         group="notify",
-        topics=(ROLL, BELLS),
+        topics=(CALENDAR, ROLL, BELLS),
         handle=state.notifier.handle,
         committed=lambda: (state.relay.wake(), state.sender.wake())[0],
     )
@@ -56,8 +58,22 @@ async def _run(app: FastAPI, running: Running) -> None:
         wake=state.sender.wake,
         now=lambda: state.notifier.now(),
     )
+    state.escalator = Escalator(
+        state.database,
+        rules=lambda: state.notifier.rules,
+        wake=state.sender.wake,
+        now=lambda: state.notifier.now(),
+    )
+    state.holder = Holder(
+        state.database,
+        rules=lambda: state.notifier.rules,
+        wake=state.sender.wake,
+        now=lambda: state.notifier.now(),
+    )
     running.start("rules", state.watcher.run)
     running.start("approvals", state.clock.run)
+    running.start("escalations", state.escalator.run)
+    running.start("held", state.holder.run)
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("sender", state.sender.run)

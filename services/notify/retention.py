@@ -22,7 +22,11 @@ from services.notify.tables import (
     Approval,
     Child,
     Delivery,
+    Escalation,
+    Handover,
+    Held,
     Involvements,
+    Silence,
     StoredBell,
 )
 
@@ -40,6 +44,10 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
             "bells": await erase_where(db, StoredBell, raised_on.as_string() < iso),
             "children": await erase_where(db, Child, left_on.as_string() < iso),
             "approvals": await erase_where(db, Approval, Approval.requested_at < start_of(oldest)),
+            "silences": await erase_where(db, Silence, Silence.until < oldest),
+            "escalations": await erase_where(db, Escalation, Escalation.at < start_of(oldest)),
+            "hand_overs": await erase_where(db, Handover, Handover.offered_at < start_of(oldest)),
+            "held": await erase_where(db, Held, Held.due_at < start_of(oldest)),
             "reads": await erase_where(db, AlertRead, AlertRead.day < oldest),
             "deliveries": await erase_where(
                 db, Delivery, Delivery.created_at < sent_from, Delivery.state != "pending"

@@ -98,6 +98,8 @@ class Recipient(NamedTuple):
     capacities: tuple[Capacity, ...]
     route: str = ""
     to: To | None = None
+    asked: str = ""
+    """For what they are told whom no route names: `approval`, `escalation`."""
 
     @property
     def role(self) -> str:

@@ -4,18 +4,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.common.database import CONVENTION, Instant
-
-Serial = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class Base(DeclarativeBase):
-    """Notify's own tables."""
-
-    metadata = MetaData(naming_convention=CONVENTION)
+from libs.common.database import Instant
+from services.notify.alert_tables import Calendar as Calendar
+from services.notify.alert_tables import Cover as Cover
+from services.notify.alert_tables import Escalation as Escalation
+from services.notify.alert_tables import Handover as Handover
+from services.notify.alert_tables import Held as Held
+from services.notify.alert_tables import Preferences as Preferences
+from services.notify.alert_tables import Silence as Silence
+from services.notify.base import Base as Base
+from services.notify.base import Serial
 
 
 class Agency(Base):
@@ -99,6 +100,12 @@ class Alert(Base):
     history: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     route: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The route that led here: its name, how soon, by which means, and who is next."""
+    thread: Mapped[UUID | None] = mapped_column(index=True)
+    """The same for all of a recipient's alerts about one child."""
+    answer_by: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """Unanswered by then, it goes on to the route's next role."""
+    told_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+    """When a message last went out about it."""
 
 
 class AlertRead(Base):

@@ -2,17 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import id_of
-from services.notify import alert_store, ledger, store
+from libs.common.retention import start_of
+from libs.common.school_day import london_day
+from services.notify import alert_store, holding_store, ledger, life_store, store
 from services.notify.deciding import Decided
 from services.notify.routing import Person, Recipient
+from services.notify.school_hours import SchoolDays
 from services.notify.sharing import NOTHING
 
 Alerts = dict[UUID, dict[str, dict[str, Any]]]
@@ -32,6 +36,14 @@ class Telling:
     policy_version: str
     alerts: Alerts
     endpoints: dict[str, list[UUID]]
+    school_days: dict[str, SchoolDays] = field(default_factory=dict)
+    """By URN."""
+    silences: dict[tuple[str, str | None, str], Row[Any]] = field(default_factory=dict)
+    """In force today, by practitioner, child and kind."""
+    held: dict[UUID, Row[Any]] = field(default_factory=dict)
+    """Alerts of which no message has told yet."""
+    to_hold: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    let_go: set[UUID] = field(default_factory=set)
     changed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     approvals: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -41,6 +53,7 @@ class Telling:
         """Write everything."""
         await alert_store.save_alerts(db, list(self.changed.values()))
         await alert_store.save_approvals(db, list(self.approvals.values()))
+        await holding_store.save_held(db, self.to_hold.values(), self.let_go)
         await store.add_deliveries(db, self.deliveries)
         await ledger.append(db, self.records)
 
@@ -99,7 +112,17 @@ class Telling:
         """Bring a recipient's alert up to date, and send it to wherever they are reached."""
         alerts = self.alerts[UUID(str(bell["id"]))]
         held = alerts.get(one.recipient.person.id) or _new_alert(bell, one.recipient)
+        if kind == "alert.raised":
+            held = {**held, "answer_by": self._answer_by(bell, one, held["route"])}
         self.send(bell, kind, held, one.body, cause, **more)
+
+    def _answer_by(
+        self, bell: Mapping[str, Any], one: Decided, route: Mapping[str, Any] | None
+    ) -> datetime | None:
+        if not route or not route.get("escalate_to"):
+            return None
+        days = self.school_days.get(bell["urn"], SchoolDays({}))
+        return days.answer_by(self.now, route["after_hours"], always=is_always(bell, one))
 
     def send(
         self,
@@ -115,8 +138,12 @@ class Telling:
         entry = {"at": self.now.isoformat(), "what": kind, "by": "firstbell", **more}
         row = {**held, "shown": body, "history": [*held["history"], entry]}
         row["status"] = _status(held["status"], kind, bell["status"])
-        self.keep(row)
-        message = {"type": kind, "timestamp": self.now.isoformat(), "data": body}
+        type_ = self._type_now(row, kind, bell)
+        if type_ is None:
+            self.keep({**row, "answer_by": None})
+            return
+        self.keep({**row, "told_at": self.now})
+        message = {"type": type_, "timestamp": self.now.isoformat(), "data": body}
         owners = (f"practitioner {row['recipient']}", f"agency {row['agency']}")
         self.deliveries += [
             delivery(endpoint, bell["upn"], message, self.now, "bell", cause, row["id"])
@@ -124,17 +151,60 @@ class Telling:
             for endpoint in self.endpoints.get(owner, ())
         ]
 
+    def _type_now(self, row: Mapping[str, Any], kind: str, bell: Mapping[str, Any]) -> str | None:
+        """Return which message goes out now; None: nothing, since its recipient is not to hear.
+
+        Who has heard nothing of an alert hears nothing of its end, and of its growing worse that
+        it rings.
+        """
+        id, was_held = row["id"], row["id"] in self.held or row["id"] in self.to_hold
+        if kind in {"alert.raised", "alert.escalated"}:
+            silence = self.silences.get((row["recipient"], bell["upn"], bell["kind"]))
+            if silence is not None and bell["severity"] != "urgent":
+                if was_held or kind == "alert.raised":
+                    self._hold(row, silence)
+                return None
+        if not was_held:
+            return kind
+        self.to_hold.pop(id, None)
+        self.let_go.add(id)
+        return "alert.raised" if bell["status"] == "ringing" else None
+
+    def _hold(self, row: Mapping[str, Any], silence: Row[Any]) -> None:
+        self.let_go.discard(row["id"])
+        self.to_hold[row["id"]] = {
+            "alert": row["id"],
+            "bell": row["bell"],
+            "recipient": row["recipient"],
+            "why": "silenced",
+            "by": silence.id,
+            "due_at": start_of(silence.until + timedelta(days=1)),
+        }
+
     def keep(self, row: dict[str, Any]) -> None:
         """Keep an alert as it stands."""
         self.changed[row["id"]] = self.alerts[row["bell"]][row["recipient"]] = row
 
 
 async def telling(
-    db: AsyncConnection, bells: Collection[UUID], now: datetime, policy_version: str
+    db: AsyncConnection,
+    bells: Collection[UUID],
+    now: datetime,
+    policy_version: str,
+    urns: Collection[str] = (),
 ) -> Telling:
-    """Begin: with these bells' alerts, locked, and the endpoints there are."""
+    """Begin: with these bells' alerts, locked, the endpoints there are, and schools' calendars."""
     alerts = await alert_store.alerts_by_bell(db, bells)
-    return Telling(now, policy_version, alerts, await store.open_endpoints(db))
+    days = await life_store.school_days_of(db, urns) if urns else {}
+    endpoints = await store.open_endpoints(db)
+    silences = await holding_store.silences_on(db, london_day(now))
+    held = await holding_store.held_of(db, bells)
+    return Telling(now, policy_version, alerts, endpoints, days, silences, held)
+
+
+def is_always(bell: Mapping[str, Any], one: Decided) -> bool:
+    """Whether somebody must answer at any hour: urgent, and a child at risk of going missing."""
+    return bell["severity"] == "urgent" and "missing_or_exploitation_risk" in one.footings
 
 
 def delivery(
@@ -169,7 +239,8 @@ def _status(held: str, kind: str, standing: str) -> str:
 
 def _new_alert(bell: Mapping[str, Any], recipient: Recipient) -> dict[str, Any]:
     to = recipient.to
-    route = {"name": recipient.route, **to.model_dump(mode="json")} if to else {"name": "approval"}
+    asked = {"name": recipient.asked or "approval"}
+    route = {"name": recipient.route, **to.model_dump(mode="json")} if to else asked
     return {
         "id": id_of("alert", bell["id"], recipient.person.id),
         "bell": UUID(str(bell["id"])),
@@ -182,4 +253,7 @@ def _new_alert(bell: Mapping[str, Any], recipient: Recipient) -> dict[str, Any]:
         "shown": {},
         "history": [],
         "route": route,
+        "thread": id_of("thread", recipient.person.id, bell["upn"] or bell["urn"]),
+        "answer_by": None,
+        "told_at": None,
     }

@@ -12,11 +12,13 @@ from services.notify.api import (
     record,
     restrictions,
     sharing,
+    silences,
+    standing_in,
 )
 
 router = APIRouter(prefix="/v1")
 for part in (
     directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
-    record,
+    record, silences, standing_in,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -45,6 +45,7 @@ class AlertOut(BaseModel):
     withheld: list[str]
     basis: list[str]
     raised_at: datetime
+    thread: UUID | None = Field(None, description="The same for all of one's alerts on a child.")
     history: list[dict[str, Any]]
     approvals: list[dict[str, Any]] | None = Field(
         None, description="What of this bell waits, or waited, for the recipient's approval."
@@ -80,6 +81,7 @@ async def get_alerts(
     caller: AlertReader,
     status: Annotated[str | None, Query(max_length=20, pattern=r"^[a-z_]*$")] = None,
     kind: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z-]*$")] = None,
+    thread: UUID | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AlertOut]:
@@ -93,6 +95,8 @@ async def get_alerts(
         query = query.where(Alert.status == status)
     if kind is not None:
         query = query.where(Alert.kind == kind)
+    if thread is not None:
+        query = query.where(Alert.thread == thread)
     place = after(cursor, tuple[datetime, UUID])
     if place is not None:
         query = query.where(tuple_(Alert.raised_at, Alert.id) < tuple_(*place))
@@ -212,7 +216,7 @@ def _status_after(held: str, wanted: str) -> str:
 
 def alert_of(row: Mapping[str, Any]) -> AlertOut:
     """Return an alert's row as its recipient sees it."""
-    names = ("id", "bell", "kind", "status", "raised_at", "history", "route")
+    names = ("id", "bell", "kind", "status", "raised_at", "history", "route", "thread")
     kept = {name: row[name] for name in names}
     shown = {name: value for name, value in row["shown"].items() if name not in {"alert", *kept}}
     return AlertOut(**kept, **shown)

@@ -26,6 +26,7 @@ from services.notify.tables import (
     Disclosure,
     DisclosureContent,
     Restrictions,
+    Silence,
     StoredBell,
 )
 
@@ -66,6 +67,9 @@ class Record(BaseModel):
     restrictions: list[dict[str, Any]] = Field(description="What keeps parts of it from somebody.")
     approvals: list[dict[str, Any]] = Field(description="Disclosures that waited for somebody.")
     deliveries: list[HeldDelivery]
+    silences: list[dict[str, Any]] = Field(
+        description="Kinds of which a practitioner wanted no messages about the child, and why."
+    )
 
 
 @router.get("/children/{upn}/record", summary="Read all that is held about a child",
@@ -89,6 +93,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
     deliveries = await _rows(db, Delivery, upn, Delivery.number)
     restricted = await _rows(db, Restrictions, upn)
     approvals = await _rows(db, Approval, upn, Approval.requested_at)
+    silences = await _rows(db, Silence, upn, Silence.created_at, Silence.id)
     return Record(
         upn=upn,
         rolls=[RollEntry(urn=row.urn, pupil=row.pupil) for row in rolls],
@@ -99,6 +104,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
         restrictions=[one for row in restricted for one in row.restrictions],
         approvals=[dict(row._mapping) for row in approvals],
         deliveries=[_held(row) for row in deliveries],
+        silences=[dict(row._mapping) for row in silences],
     )
 
 

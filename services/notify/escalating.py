@@ -1,0 +1,132 @@
+"""What nobody answers goes on to the next role, in school time unless the footing says always."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database import Database
+from libs.common.identifiers import id_of
+from libs.common.school_day import london_day, utc_now
+from services.notify import alert_store, life_store
+from services.notify.deciding import Decided, decide, known_of
+from services.notify.school_hours import SchoolDays
+from services.notify.sharing_rules import SharingRules
+from services.notify.telling import Telling, is_always, telling
+
+log = structlog.get_logger()
+
+EVERY_S = 30.0
+AT_ONCE = 100
+ANSWERED = frozenset({"acknowledged", "in_progress", "closed"})
+UNHEARD = Counter("firstbell_alerts_nobody_next", "Unanswered alerts with nobody to pass them to")
+
+
+@dataclass
+class Escalator:
+    """Looks for alerts that nobody has answered in time, and passes their bells on."""
+
+    database: Database
+    rules: Callable[[], SharingRules]
+    wake: Callable[[], None]
+    now: Callable[[], datetime] = utc_now
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Pass on whatever is overdue, each bell in a transaction of its own."""
+        async with self.database.reading() as db:
+            overdue = await life_store.bells_unanswered(db, self.now(), AT_ONCE)
+        for bell_id in overdue:
+            async with self.database.transaction() as db:
+                await self._pass_on(db, bell_id)
+            self.wake()
+
+    async def _pass_on(self, db: AsyncConnection, bell_id: UUID) -> None:
+        now, rules = self.now(), self.rules()
+        out = await telling(db, {bell_id}, now, rules.version)
+        bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
+        days = (await life_store.school_days_of(db, {bell["urn"]}))[bell["urn"]]
+        known = await known_of(db, [bell], to_change=True)
+        seeing = {
+            one.recipient.person.id: one
+            for one in decide(bell, known, rules, london_day(now))
+            if one.decision.fields
+        }
+        overdue = [row for row in out.alerts[bell_id].values() if _is_overdue(row, now)]
+        asked: dict[str, list[str]] = {}
+        for row in overdue:
+            one = seeing.get(row["recipient"])
+            if one is None or _answered_beside(row, out):
+                out.keep({**row, "answer_by": None})
+            elif not (always := is_always(bell, one)) and not days.is_at_work(now):
+                out.keep({**row, "answer_by": days.answer_by(now, 0, always=always)})
+            else:
+                asked.setdefault(row["route"]["escalate_to"], []).append(row["recipient"])
+        for role, waiting in asked.items():
+            await life_store.add_escalation(db, bell_id, role, now)
+            escalations = {bell_id: [*known.escalations.get(bell_id, ()), role]}
+            known = known._replace(escalations=escalations)
+            decided = decide(bell, known, rules, london_day(now))
+            _tell(bell, decided, role, waiting, days, out)
+        await out.write(db)
+
+
+def _is_overdue(row: Mapping[str, Any], now: datetime) -> bool:
+    by = row["answer_by"]
+    return row["status"] == "raised" and by is not None and by <= now
+
+
+def _answered_beside(row: Mapping[str, Any], out: Telling) -> bool:
+    # A colleague of the same agency has the same bell in hand.
+    return any(
+        other["agency"] == row["agency"] and other["status"] in ANSWERED
+        for other in out.alerts[row["bell"]].values()
+    )
+
+
+def _tell(
+    bell: Mapping[str, Any],
+    decided: list[Decided],
+    role: str,
+    waiting: list[str],
+    days: SchoolDays,
+    out: Telling,
+) -> None:
+    held = dict(out.alerts[UUID(str(bell["id"]))])
+    next_ones = {
+        one.recipient.person.id
+        for one in decided
+        if one.decision.fields and any(c.role == role for c in one.recipient.capacities)
+    } - set(waiting)
+    if not next_ones:
+        UNHEARD.inc()
+        log.error("an alert is unanswered and there is nobody next", bell=str(bell["id"]))
+    for one in decided:
+        id = one.recipient.person.id
+        if not one.decision.fields or id not in {*waiting, *next_ones}:
+            continue
+        cause = id_of("unanswered", bell["id"], role, *sorted(waiting))
+        kind = "alert.escalated" if id in held else "alert.raised"
+        out.record(bell, one, cause, "escalated")
+        out.tell(bell, kind, one, cause, why="unanswered")
+        if id in waiting:
+            again = None if next_ones else _again(bell, one, held[id], days, out.now)
+            out.keep({**out.alerts[held[id]["bell"]][id], "answer_by": again})
+
+
+def _again(
+    bell: Mapping[str, Any], one: Decided, row: Mapping[str, Any], days: SchoolDays, now: datetime
+) -> datetime:
+    hours = row["route"]["after_hours"]
+    return days.answer_by(now, hours, always=is_always(bell, one))
