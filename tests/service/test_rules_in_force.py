@@ -65,6 +65,10 @@ async def test_a_bell_tells_the_version_of_the_parameters_in_force_and_so_does_t
     assert bell["rule"]["version"] == "agreed-2026"
     rule = next(one for one in items if one["kind"] == "ten-days-unauthorised")
     assert (rule["version"], rule["parameters"]) == ("agreed-2026", {"days_min": 3})
+    assert rule["clears"].startswith("A session attended")
+    assert rule["severities"] == [
+        {"severity": "warning", "asks": "Warning: look at it the same morning."}
+    ]
 
 
 async def test_a_bell_that_a_new_version_does_not_support_is_withdrawn_and_says_why(
