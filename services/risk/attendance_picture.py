@@ -60,6 +60,12 @@ class BellMark(BaseModel):
     raised_on: date
     seen_from: date | None = Field(description="Day of the first session of its evidence.")
     seen_to: date | None = Field(description="Day of the last session of its evidence.")
+    explanation: str
+    grounds: list[str] = Field(description="Kinds of the rules that joined in it; its own first.")
+    sessions: list[dict[str, str]] = Field(
+        description="The sessions of its evidence, with the codes as they were when it last "
+        "changed: a code that differs from the day's has been corrected since."
+    )
 
 
 class Picture(BaseModel):
@@ -183,4 +189,7 @@ def _bell(row: Any) -> BellMark:
         raised_on=row.raised_on,
         seen_from=min(days, default=None),
         seen_to=max(days, default=None),
+        explanation=row.explanation,
+        grounds=row.evidence.get("grounds", [row.kind]),
+        sessions=row.evidence.get("sessions", []),
     )

@@ -180,9 +180,28 @@ async def test_a_pupils_picture_shows_days_weeks_and_bells_of_the_schools_one_ma
     ]  # fmt: skip
     (week,) = body["weeks"]
     assert (week["absence_rate"], week["school_rate"]) == (0.5, round(2 / 13, 4))
-    assert [bell["kind"] for bell in body["bells"]] == ["unexplained-absence"]
+    (bell,) = body["bells"]
+    assert (bell["kind"], bell["grounds"]) == ("unexplained-absence", ["unexplained-absence"])
+    assert bell["sessions"] == [{"date": "2026-09-15", "session": "am", "code": "N"}]
+    assert bell["explanation"].startswith("Absent on Tuesday 15 September 2026 (morning)")
     assert await house.ask(path, scope=f"{READ} bells:read", urns=[SECONDARY]) == 404
     assert await house.ask(path, scope=READ, urns=[PRIMARY]) == 403
+
+
+async def test_a_correction_shows_in_a_pupils_picture(house: House) -> None:
+    ada, day = upn(1), date(2026, 9, 15)
+    taken = register(PRIMARY, "N", first=1, day=day)
+    await house.tell(worker(ada), taken)
+
+    await house.tell(taken.model_copy(update={"codes": ["I"], "revision": 2}))
+
+    path = f"/v1/pupils/{ada}/attendance/picture"
+    body = await house.ask(path, scope=f"{READ} bells:read", urns=[PRIMARY])
+    assert body["days"][-1]["am"] == {"code": "I", "counts_as": "authorised"}
+    (bell,) = body["bells"]
+    assert bell["status"] == "withdrawn"
+    assert bell["sessions"] == [{"date": "2026-09-15", "session": "am", "code": "N"}]
+    assert "15 September 2026 (morning) is now I (illness)" in bell["explanation"]
 
 
 async def test_a_small_schools_rate_is_not_drawn_for_an_area(house: House) -> None:

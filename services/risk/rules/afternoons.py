@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from libs.common.codes import POSSIBLE
 from services.risk.compiled import inlined, kernel
@@ -86,7 +87,7 @@ class LeavesAfterRegistration:
     limits = (("chance", 0.05, 0.95),)
     kind = "leaves-after-registration"
     severities = (Severity.notice,)
-    version = "4"
+    version = "5"
     emerging = True
     rank = 1
     title = "In school in the morning, gone in the afternoon"
@@ -128,19 +129,31 @@ class LeavesAfterRegistration:
         same_day = record.ordinals[1:] // 2 == record.ordinals[:-1] // 2
         came[1:] = IN_SCHOOL[record.codes[:-1]] & same_day
         could = afternoons & came & POSSIBLE[record.codes]
-        left = could & weighed(record) & (record.codes != APPOINTMENT)
+        left = could & weighed(record) & (record.codes != APPOINTMENT) & ~_after_a_day_away(record)
         lately = recent_marks(record, 20)
         chosen = left & lately
         now, of = int(chosen.sum()), int((could & lately).sum())
         earlier, before = int((left & ~lately).sum()), int((could & ~lately).sum())
         text = (
-            "In the latest four weeks, in school in the morning and absent in the afternoon, "
-            f"appointments apart, on {out_of(now, of, 'days')}{since_in_words(record, chosen)}. "
+            "In the latest four weeks, in school in the morning and absent in the afternoon "
+            f"on {out_of(now, of, 'days')}{since_in_words(record, chosen)}. "
             f"{before_in_words(earlier, before, 'on ')} "
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {"afternoons_left": now, "of": of, "left_before": earlier, "of_before": before}
         return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+
+
+def _after_a_day_away(record: PupilRecord) -> NDArray[np.bool_]:
+    """Return which sessions follow a school day of the pupil's without any of it in school."""
+    away, after, days = False, np.zeros(len(record.codes), np.bool_), record.ordinals // 2
+    absent = weighed(record)
+    for day in np.unique(days).tolist():
+        that_day = days == day
+        after[that_day] = away
+        here = bool(IN_SCHOOL[record.codes[that_day]].any())
+        away = not here and (away or bool(absent[that_day].any()))
+    return after
 
 
 FIGURES = record_of(LeavesAfterRegistration().parameters)

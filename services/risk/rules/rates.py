@@ -74,7 +74,7 @@ class RateOfAbsence:
     possible_min: int = 20
 
     limits = (("percent_min", 1, 100), ("percent_clear", 0, 100))
-    version = "2"
+    version = "3"
     emerging = False
     rank = 0
     source = (
@@ -83,7 +83,7 @@ class RateOfAbsence:
     )
     asks = (
         "School, family and partners look together for what stands in the way, and put support "
-        "in place. The figure holds every absence, illness too: it says how much, not why."
+        "in place. The figure holds every absence, whatever the reason: it says how much, not why."
     )
 
     @property

@@ -124,7 +124,8 @@ class MissingEducation:
     Twenty school days, or ten that follow leave from which the pupil did not return.
 
     Source:
-        School Attendance (Pupil Registration) (England) Regulations 2024, regulation 9.
+        School Attendance (Pupil Registration) (England) Regulations 2024, on deletion from the
+        admission register; Children missing education (DfE, 2024).
     """
 
     days_min: int = 20
@@ -133,11 +134,13 @@ class MissingEducation:
     kind = "missing-education"
     clears = "A session attended, or authorised by a correction, clears this."
     severities = (Severity.urgent,)
-    version = "1"
+    version = "2"
     emerging = False
     rank = 0
     title = "Not returned: the child may be missing education"
-    source = "SI 2024/208, regulation 9 (deletion from the register)"
+    source = (
+        "SI 2024/208 (deletion from the admission register); Children missing education (DfE, 2024)"
+    )
     asks = (
         "School and local authority together make reasonable enquiries into where the child is. "
         "Until they have, the name stays on the register. It does not mean that the family has "

@@ -34,7 +34,7 @@ class UnexplainedAbsence:
     that rule has taken over.
 
     Source:
-        Working together to improve school attendance (DfE, August 2024), paragraph 52.
+        Working together to improve school attendance (DfE, August 2024): the worker is told.
     """
 
     days_open: int = 5
@@ -48,11 +48,11 @@ class UnexplainedAbsence:
         Severity.warning,
         Severity.urgent,
     )
-    version = "1"
+    version = "2"
     emerging = False
     rank = 0
     title = "A child with a social worker or youth justice worker is absent without a reason"
-    source = "Working together to improve school attendance (DfE, August 2024), paragraph 52"
+    source = "Working together to improve school attendance (DfE, August 2024)"
     asks = (
         "The school tells the child's social worker or youth justice worker the same day, and "
         "goes on trying to reach the family. It says that nobody has given a reason yet, not that "
