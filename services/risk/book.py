@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import ABSENT, NO_MARK, POSSIBLE, Codes
+from libs.common.codes import NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
 from services.risk.compiled import kernel
 from services.risk.enrolment import Enrolment, Roll, roll_of
 from services.risk.fold import (
+    Alike,
     Column,
     Ints,
     Progress,
@@ -31,9 +32,6 @@ from services.risk.whole_school import SUDDEN
 RECENT_SNAPSHOTS = 6
 SPARSE_SNAPSHOTS = 10
 """Progress is kept after each of the last sessions, and after every so many before those."""
-
-LATELY_SESSIONS = 40
-"""Four school weeks."""
 
 WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
 URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
@@ -189,17 +187,20 @@ class Book:
             np.array([np.count_nonzero(POSSIBLE[one]) for one in codes], np.int32),
         )
 
-    def as_absent(self, position: int, until: int) -> tuple[int, int]:
-        """Return how many pupils missed as much as this one or more, and how many there were.
+    def as_many(self, position: int, alike: Alike) -> tuple[int, int]:
+        """Return how many other pupils had as many such marks, and how many others there were.
 
-        Counted are the last `LATELY_SESSIONS` sessions up to the ordinal `until`, this included;
-        the pupil is one of them.
+        Counted are pupils with a possible session among those compared. Nothing is compared with a
+        pupil who had none: (0, 0).
         """
-        ordinals = self.sessions().ordinals
-        latest = ordinals[ordinals <= until][-LATELY_SESSIONS:].tolist()
-        codes = np.stack([self.enrolled_codes(ordinal) for ordinal in latest])
-        missed, held = ABSENT[codes].sum(axis=0), POSSIBLE[codes].any(axis=0)
-        return int((held & (missed >= missed[position])).sum()), int(held.sum())
+        if not alike.ordinals:
+            return 0, 0
+        codes = np.stack([self.enrolled_codes(ordinal) for ordinal in alike.ordinals])
+        had = alike.codes[codes].sum(axis=0)
+        others = np.asarray(POSSIBLE[codes].any(axis=0) & (np.arange(len(had)) != position))
+        if not had[position]:
+            return 0, 0
+        return int((others & (had >= had[position])).sum()), int(others.sum())
 
     def _with_latest(self, ordinal: int) -> Sessions | None:
         """Return the sessions up to a new latest one; None: they must be numbered anew."""

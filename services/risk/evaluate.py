@@ -208,8 +208,8 @@ class Evaluator:
         else:
             position = book.position_of(turn.key.upn)
             finding = words_of(rule, book.record_of(position), turn, before)
-            if rule.emerging and turn.status == "ringing" and turn.since is not None:
-                finding = with_school(finding, *book.as_absent(position, turn.since))
+            if finding.alike is not None and turn.status == "ringing":
+                finding = with_school(finding, *book.as_many(position, finding.alike))
         if turn.status == "withdrawn":
             return finding
         joined = [one for n, one in enumerate(self.rules) if turn.grounds >> n & 1]

@@ -120,6 +120,17 @@ class SchoolRecord(NamedTuple):
         return SchoolRecord(self.ordinals[:end], self.away[:end], self.of[:end])
 
 
+class Alike(NamedTuple):
+    """What other pupils of the school are compared in, to say how unusual a finding is there."""
+
+    ordinals: tuple[int, ...]
+    """The sessions compared."""
+    codes: Bools
+    """The codes counted, by number."""
+    words: str
+    """What pupils did who had as many, e.g. "missed at least as many"."""
+
+
 class Finding(NamedTuple):
     """A rule's words for people about one pupil or school, and what they rest on."""
 
@@ -127,6 +138,8 @@ class Finding(NamedTuple):
     """Plain sentences for a teacher: no name, no UPN."""
     evidence: dict[str, Any]
     """Figures, and `sessions`: `[{"date", "session", "code"}]`. JSON types only."""
+    alike: Alike | None = None
+    """In what to compare other pupils; None: in nothing."""
 
 
 class Rule(Protocol[State]):

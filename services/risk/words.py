@@ -72,22 +72,14 @@ def with_asks(finding: Finding, rule: Rule[Any], severity: Severity) -> Finding:
     return finding._replace(explanation=text)
 
 
-def with_school(finding: Finding, as_absent: int, of: int) -> Finding:
-    """Say how many pupils of the school were as much away in the latest four weeks."""
-    others = max(0, as_absent - 1)
-    if of < 2:
+def with_school(finding: Finding, as_many: int, of: int) -> Finding:
+    """Say of how many other pupils of the school as much was true."""
+    if finding.alike is None or not of:
         return finding
-    # Who is late, or leaves, may miss no more than most: that, too, is said.
-    usual = " Absence in all was not unusual here:" if 2 * others >= of - 1 else ""
-    text = (
-        f"{usual} {others or 'None'} of the school's other {of - 1} pupils missed as much in the "
-        "latest four weeks."
-    )
-    text = f" {text.strip()}"
-    return Finding(
-        finding.explanation + text,
-        {**finding.evidence, "school": {"as_absent": others, "of": of - 1}},
-    )
+    others = "the school's 1 other pupil" if of == 1 else f"the school's {of} other pupils"
+    text = f" Of {others}, {as_many or 'none'} {finding.alike.words}."
+    evidence = {**finding.evidence, "school": {"as_absent": as_many, "of": of}}
+    return finding._replace(explanation=finding.explanation + text, evidence=evidence)
 
 
 def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]) -> Finding:

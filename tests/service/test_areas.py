@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from libs.common.settings import ServiceSettings
 from tests.service.areas_app import (
@@ -193,7 +194,7 @@ async def test_a_correction_shows_in_a_pupils_picture(house: House) -> None:
     taken = register(PRIMARY, "N", first=1, day=day)
     await house.tell(worker(ada), taken)
 
-    await house.tell(taken.model_copy(update={"codes": ["I"], "revision": 2}))
+    await house.tell(structs.replace(taken, codes=["I"], revision=2))
 
     path = f"/v1/pupils/{ada}/attendance/picture"
     body = await house.ask(path, scope=f"{READ} bells:read", urns=[PRIMARY])

@@ -1,9 +1,16 @@
 """What bells of emerging patterns tell: figures, since when, how usual, and how soon to look."""
 
+from datetime import timedelta
+
 import pytest
 
+from libs.common.codes import numbers_of
+from libs.common.school_day import Session
+from services.risk.book import Book
 from services.risk.catalogue import RULES
-from services.risk.fold import Finding, Severity
+from services.risk.fold import Alike, Finding, Severity
+from services.risk.pupil_days import LATE
+from services.risk.rules.evidence import alike
 from services.risk.words import (
     SEVERITY_ASKS,
     STORY_CLEARS,
@@ -13,7 +20,7 @@ from services.risk.words import (
     with_grounds,
     with_school,
 )
-from tests.unit.books import Marks, finding
+from tests.unit.books import MONDAY, Marks, finding
 
 DAYS = 80
 BY_KIND = {rule.kind: rule for rule in RULES}
@@ -127,18 +134,33 @@ def test_an_afternoon_appointment_is_no_evidence_of_leaving() -> None:
 
 
 @pytest.mark.parametrize(
-    ("as_absent", "words"),
+    ("as_many", "of", "words"),
     [
-        (1, "None of the school's other 199 pupils missed as much in the latest four weeks."),
-        (2, " 1 of the school's other 199 pupils missed as much"),
-        (150, "Absence in all was not unusual here: 149 of the school's other 199 pupils"),
+        (0, 840, "Of the school's 840 other pupils, none were late at least as often."),
+        (12, 840, "Of the school's 840 other pupils, 12 were late at least as often."),
+        (1, 1, "Of the school's 1 other pupil, 1 were late at least as often."),
     ],
 )
-def test_a_bell_tells_how_unusual_it_is_in_the_school(as_absent: int, words: str) -> None:
-    told = with_school(Finding("Seen.", {"sessions": []}), as_absent, 200)
+def test_a_bell_tells_how_unusual_it_is_in_the_school(as_many: int, of: int, words: str) -> None:
+    likened = Alike((1,), LATE, "were late at least as often")
 
-    assert words in told.explanation
-    assert told.evidence["school"] == {"as_absent": as_absent - 1, "of": 199}
+    told = with_school(Finding("Seen.", {"sessions": []}, likened), as_many, of)
+
+    assert told.explanation == f"Seen. {words}"
+    assert told.evidence["school"] == {"as_absent": as_many, "of": of}
+
+
+def test_pupils_are_compared_in_what_the_bell_is_about() -> None:
+    book = Book("100000", ())
+    for number, codes in enumerate(("L//OI", "L/L//", "L//L/")):
+        upns = [f"pupil {n}" for n in range(len(codes))]
+        book.apply(MONDAY + timedelta(days=number), Session.am, upns, numbers_of(list(codes)))
+    record = book.record_of(0)
+    every = record.ordinals > 0
+
+    assert book.as_many(0, alike(record, every, LATE, "")) == (0, 4)
+    assert book.as_many(2, alike(record, every, LATE, "")) == (2, 4)
+    assert book.as_many(1, alike(record, every, LATE, "")) == (0, 0)  # nothing to compare
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)

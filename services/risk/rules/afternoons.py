@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import POSSIBLE
+from libs.common.codes import ABSENT, POSSIBLE
 from services.risk.compiled import inlined, kernel
 from services.risk.fold import (
     NOTHING,
@@ -21,6 +21,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import AFTERNOON, APPOINTMENT, IN_SCHOOL, PUPIL_DAY
 from services.risk.rules.evidence import (
+    alike,
     before_in_words,
     codes_in_words,
     out_of,
@@ -141,7 +142,8 @@ class LeavesAfterRegistration:
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {"afternoons_left": now, "of": of, "left_before": earlier, "of_before": before}
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(record, lately & afternoons, ABSENT, "were absent in as many afternoons")
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
 
 def _after_a_day_away(record: PupilRecord) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from libs.common.codes import BY_NUMBER, POSSIBLE
 from libs.common.school_day import day_of, session_of
-from services.risk.fold import Finding, PupilRecord
+from services.risk.fold import Alike, Finding, PupilRecord
 from services.risk.pupil_days import HARD, SOFT
 
 SESSIONS_MAX = 60
@@ -93,7 +93,15 @@ def change_in_words(record: PupilRecord) -> Finding:
         f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
     )
     facts = {"missed": now, "of": held, "missed_before": earlier, "of_before": before}
-    return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+    likened = alike(record, lately, HARD | SOFT, "missed at least as many of these sessions")
+    return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
+
+
+def alike(
+    record: PupilRecord, chosen: NDArray[np.bool_], codes: NDArray[np.bool_], words: str
+) -> Alike:
+    """Ask how many others had as many marks of these codes in the chosen sessions."""
+    return Alike(tuple(record.ordinals[chosen].tolist()), codes, words)
 
 
 def school_sessions(ordinals: Iterable[int]) -> list[dict[str, str]]:

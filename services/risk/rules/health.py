@@ -18,7 +18,7 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions, since_in_words
+from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words
 from services.risk.rules.odds import Rows
 from services.risk.rules.rates import year_anchor
 
@@ -106,7 +106,8 @@ class HealthAbsence:
             f"{since_in_words(record, chosen)}, with little other absence.{was} {self.clears}"
         )
         facts = {"days": days, "of": of, "days_before": earlier, "of_before": before}
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(record, lately, MEDICAL, "had at least as much")
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
 
 @kernel(ILLNESS, PUPIL_DAY, float, float)

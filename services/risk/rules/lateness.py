@@ -19,6 +19,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import IN_SCHOOL, LATE, PUPIL_DAY
 from services.risk.rules.evidence import (
+    alike,
     before_in_words,
     codes_in_words,
     out_of,
@@ -134,7 +135,10 @@ class Lateness:
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = {"late": now, "mornings": came, "late_before": earlier, "mornings_before": days}
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(
+            record, lately & (record.ordinals % 2 == 0), LATE, "were late at least as often"
+        )
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
 
 FIGURES = record_of(Lateness().parameters)

@@ -24,6 +24,7 @@ from services.risk.fold import (
 )
 from services.risk.pupil_days import HARD, PUPIL_DAY, SOFT
 from services.risk.rules.evidence import (
+    alike,
     before_in_words,
     figures,
     out_of,
@@ -161,7 +162,8 @@ class LikelyPersistent:
             f"% missed (four times in five); the chance of 10 % or more is {100 * chance:.0f} %."
         )
         facts = figures(missed=missed, of=held, lately=now, of_lately=of, chance=round(chance, 2))
-        return Finding(text, {**facts, "sessions": sessions(record, absent & lately)})
+        likened = alike(record, possible & lately, ABSENT, "missed at least as many lately")
+        return Finding(text, {**facts, "sessions": sessions(record, absent & lately)}, likened)
 
     def _rate_lately(self, record: PupilRecord) -> float:
         """Return what the recent days foretell, as the fold has it, but for mass absence."""

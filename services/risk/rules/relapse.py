@@ -19,8 +19,9 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import IN_SCHOOL, PUPIL_DAY
+from services.risk.pupil_days import HARD, IN_SCHOOL, PUPIL_DAY, SOFT
 from services.risk.rules.evidence import (
+    alike,
     before_in_words,
     codes_in_words,
     figures,
@@ -144,7 +145,8 @@ class Relapse:
             f"Codes: {codes_in_words(record.codes[chosen].tolist())}."
         )
         facts = figures(missed=now, of=of, missed_before=missed, of_before=before)
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(record, after, HARD | SOFT, "missed at least as many of these sessions")
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
     def _return_of(self, record: PupilRecord) -> tuple[int, int, str]:
         """Return the first session away, that of the latest return, and from what; 0: none."""

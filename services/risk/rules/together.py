@@ -21,7 +21,7 @@ from services.risk.fold import (
     signals,
 )
 from services.risk.pupil_days import HARD, PUPIL_DAY
-from services.risk.rules.evidence import recent_marks, sessions, since_in_words, weighed
+from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words, weighed
 from services.risk.rules.odds import Rows, as_record, record_of
 
 TODAY = np.uint64(1)
@@ -41,8 +41,9 @@ class GroupAbsence:
     alone more is needed than of three or more.
 
     Source:
-        Keeping children safe in education: exploitation often shows in children who go missing
-        together. The measure is Jaccard's (1912). Figures are ours, see docs/detection.md.
+        Keeping children safe in education: repeated absence is a warning sign of exploitation.
+        The measure is Jaccard's (1912). That being away together matters, and the figures, are
+        ours: see docs/detection.md.
     """
 
     days_min: int = 3
@@ -59,8 +60,8 @@ class GroupAbsence:
     rank = 4
     title = "Missing the same sessions as the same other pupils"
     source = (
-        "Shared days by Jaccard's coefficient (1912); Keeping children safe in education: going "
-        "missing with others as a sign of exploitation"
+        "Shared days by Jaccard's coefficient (1912); Keeping children safe in education: "
+        "repeated absence as a warning sign of exploitation"
     )
     asks = (
         "The school looks at the pupils together: where they go, who is older, who is afraid. It "
@@ -104,7 +105,8 @@ class GroupAbsence:
             f"{self.pair_days_min} or more with one. Before those weeks, {earlier}."
         )
         facts = {"days": days, "days_before": earlier}
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(record, recent_marks(record, 64), HARD, "had as much such absence")
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
 
 def _began(record: PupilRecord) -> NDArray[np.bool_]:

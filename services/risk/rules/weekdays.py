@@ -19,8 +19,9 @@ from services.risk.fold import (
     Signals,
     signals,
 )
-from services.risk.pupil_days import PUPIL_DAY
+from services.risk.pupil_days import HARD, PUPIL_DAY, SOFT
 from services.risk.rules.evidence import (
+    alike,
     before_in_words,
     codes_in_words,
     out_of,
@@ -151,7 +152,10 @@ class WeekdayPattern:
             "weekday": NAMES[most][:-1], "days": days[most], "of": of, "other_days": others,
             "days_before": earlier, "of_before": before,
         }  # fmt: skip
-        return Finding(text, {**facts, "sessions": sessions(record, chosen)})
+        likened = alike(
+            record, lately & that, HARD | SOFT, f"missed as many of these {NAMES[most]}"
+        )
+        return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
 
 
 def _days(record: PupilRecord, chosen: NDArray[np.bool_]) -> int:
