@@ -39,7 +39,8 @@ def words_of(
         record = record.until(turn.since)  # what was seen when it rang
     finding = rule.explain(record, turn.key.anchor)
     if turn.status == "cleared":
-        return finding._replace(explanation=f"No longer the case. {finding.explanation}")
+        then = "When it rang: " if rule.emerging else ""  # its figures are of that day
+        return finding._replace(explanation=f"No longer the case. {then}{finding.explanation}")
     return finding
 
 
