@@ -38,6 +38,13 @@ CALLS = [
     ("POST", f"/v1/alerts/{ID}/actions", "alerts:write"),
     ("POST", f"/v1/alerts/{ID}/close", "alerts:write"),
     ("POST", f"/v1/alerts/{ID}/approve", "alerts:write"),
+    ("POST", f"/v1/alerts/{ID}/silence", "alerts:write"),
+    ("POST", f"/v1/alerts/{ID}/hand-over", "alerts:write"),
+    ("GET", "/v1/silences", "alerts:read"),
+    ("POST", f"/v1/silences/{ID}/end", "alerts:write"),
+    ("GET", "/v1/hand-overs", "alerts:read"),
+    ("POST", f"/v1/hand-overs/{ID}/accept", "alerts:write"),
+    ("PUT", "/v1/practitioners/x/cover", "alerts:write"),
     ("POST", "/v1/sharing/decide", "sharing:decide"),
     ("GET", "/v1/disclosures", "disclosures:read"),
     ("GET", "/v1/disclosures/verify", "disclosures:read"),
@@ -54,7 +61,10 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
 async def test_the_table_above_has_every_call_and_every_scope(house: House) -> None:
     document = (await house.client.get("/openapi.json")).json()
     described = {
-        (method.upper(), path.replace("{id}", "*").replace("{upn}", "*"))
+        (
+            method.upper(),
+            path.replace("{id}", "*").replace("{upn}", "*").replace("{answer}", "accept"),
+        )
         for path, methods in document["paths"].items()
         for method in methods
         if path.startswith("/v1/")
