@@ -93,8 +93,8 @@ async def test_the_current_side_is_what_the_service_has_rung_and_the_new_side_di
     compared = {kind: rung[kind] for kind in told["rules"] if rung[kind]}
     assert {kind: row["current"] for kind, row in kinds.items() if row["current"]} == compared
     assert compared["sudden-change"] > 0
-    assert told["rules"]["sudden-change"] == {"current": "3", "new": "2a"}
-    assert told["rules"]["persistent-absence"]["new"].startswith("2+")
+    assert told["rules"]["sudden-change"] == {"current": "4", "new": "2a"}
+    assert told["rules"]["persistent-absence"]["new"].startswith("3+")
     assert kinds["sudden-change"]["gained"] > 0
     assert kinds["persistent-absence"]["lost"] > 0
 
