@@ -1,10 +1,9 @@
 """A school's book: its columns of marks in memory, and the fold that has come as far as they go."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import chain
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,13 @@ from services.risk.fold import (
     advance,
     begin,
 )
+from services.risk.involved import WORKER_ROLES, levels_on, turns_of
 from services.risk.sessions import Sessions, numbered, open_sessions
 from services.risk.whole_school import SUDDEN
 
 RECENT_SNAPSHOTS = 6
 SPARSE_SNAPSHOTS = 10
 """Progress is kept after each of the last sessions, and after every so many before those."""
-
-WORKER_ROLES = frozenset({"social_worker", "youth_justice_worker"})
-URGENT_FOOTINGS = frozenset({"child_protection_plan", "missing_or_exploitation_risk"})
-"""Footings on which a day's delay may matter: `Column.worker` is 2. Ours, not guidance's."""
 
 
 @dataclass(repr=False)  # it would hold every pupil's UPN and marks, and take a second to write
@@ -93,7 +89,7 @@ class Book:
         if upn in self._positions:
             working = [i for i in involvements if i.role in WORKER_ROLES]
             self._involvements[self._positions[upn]] = working
-            self._turns = _turns_of(self._involvements)
+            self._turns = turns_of(self._involvements)
             self._levels.clear()
             self._snapshots.clear()
 
@@ -256,17 +252,8 @@ class Book:
     def _workers(self, day: date) -> NDArray[np.uint8]:
         turn = bisect_right(self._turns, day)
         if turn not in self._levels:
-            self._levels[turn] = self._workers_on(day)
+            self._levels[turn] = levels_on(day, self._involvements, len(self.upns))
         return self._levels[turn]
-
-    def _workers_on(self, day: date) -> NDArray[np.uint8]:
-        levels = np.zeros(len(self.upns), np.uint8)
-        for position, involvements in self._involvements.items():
-            for one in involvements:
-                if one.starts_on <= day and (one.ends_on is None or day <= one.ends_on):
-                    level = 2 if one.footing in URGENT_FOOTINGS else 1
-                    levels[position] = max(levels[position], level)
-        return levels
 
     def _roll_as_arrays(self) -> Roll:
         if self._roll is None or len(self._roll.entered) != len(self.upns):
@@ -278,16 +265,6 @@ class Book:
         if column is not None:
             padded[: len(column)] = column
         return padded
-
-
-def _turns_of(involvements: Mapping[int, Sequence[Involvement]]) -> list[date]:
-    """Return the days on which it changes who works with whom, in order."""
-    turns = set()
-    for one in chain.from_iterable(involvements.values()):
-        turns.add(one.starts_on)
-        if one.ends_on is not None:
-            turns.add(one.ends_on + timedelta(days=1))
-    return sorted(turns)
 
 
 @kernel(np.uint8, np.int32, np.int32, int)
