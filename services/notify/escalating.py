@@ -25,7 +25,9 @@ log = structlog.get_logger()
 EVERY_S = 30.0
 AT_ONCE = 100
 ANSWERED = frozenset({"acknowledged", "in_progress", "closed"})
-UNHEARD = Counter("firstbell_alerts_nobody_next", "Unanswered alerts with nobody to pass them to")
+UNHEARD = Counter(
+    "firstbell_alerts_nobody_next", "Unanswered alerts with nobody to pass them to", ["service"]
+)
 
 
 @dataclass
@@ -110,7 +112,7 @@ def _tell(
         if one.decision.fields and any(c.role == role for c in one.recipient.capacities)
     } - set(waiting)
     if not next_ones:
-        UNHEARD.inc()
+        UNHEARD.labels("notify").inc()
         log.error("an alert is unanswered and there is nobody next", bell=str(bell["id"]))
     for one in decided:
         id = one.recipient.person.id
