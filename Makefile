@@ -24,7 +24,7 @@ demo: setup      ## see it work: a stack, a term of registers, bells, signed web
 	$(BIN)/firstbell demo
 
 test: setup      ## run every test that this machine can, and name what was left out
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: setup      ## style, and the borders between services
 	$(BIN)/ruff check .

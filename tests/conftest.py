@@ -104,12 +104,17 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, and name in the closing lines, what this machine has no servers for."""
+    """Leave out, and name in the closing lines, what this machine has no servers for.
+
+    One Kafka serves all, with one set of topics: its tests keep to one worker, one after another.
+    """
     for item in items:
         for name, variable in NEEDS.items():
             if item.get_closest_marker(name) and variable not in os.environ:
                 reason = f"{variable} is not set: scripts/{name}-start starts one"
                 item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
         if item.get_closest_marker("chromium") and not CHROMIUM.exists():
             reason = f"{CHROMIUM} is missing: scripts/install-system-packages installs it"
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,6 +1,8 @@
 """Bearer tokens: who calls, and what the token allows."""
 
+import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import structlog
 from fastapi import Request
 from fastapi.security import OAuth2, SecurityScopes
 from joserfc import jwt
@@ -21,12 +24,17 @@ from libs.common.keyfile import made_once
 from libs.common.problems import Forbidden, Unauthenticated, Unavailable
 from libs.common.settings import ServiceSettings
 
+log = structlog.get_logger()
+
 ADMIN = "admin"
 """A scope that allows everything; only the embedded issuer's tokens may bear it."""
 
 KEY_FILE = "issuer.json"
 JWKS_KEPT_S = 300.0
 JWKS_REFETCH_S = 10.0
+"""How often the issuer is asked at most, whatever tokens come and whether it answers or not."""
+JWKS_HELD_S = 3600.0
+"""How long its last keys are gone by while it does not answer."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,9 @@ class Verifier:
             sub={"essential": True},
         )
         self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._fetched_at: float = -math.inf
+        self._asked_at: float = -math.inf
+        self._asking = asyncio.Lock()
 
     async def caller(self, token: str) -> Caller:
         """Return who bears this token.
@@ -158,23 +168,32 @@ class Verifier:
         return decoded.claims
 
     async def _key_set(self, age_max_s: float) -> KeySet:
-        if self._keys is None or self._clock() - self._fetched_at > age_max_s:
+        async with self._asking:
+            if self._age_s() > age_max_s and self._clock() - self._asked_at > JWKS_REFETCH_S:
+                self._asked_at = self._clock()
+                await self._refresh()
+            if self._keys is None or self._age_s() > JWKS_HELD_S:
+                raise Unavailable("The token issuer's keys cannot be fetched.")
+            return self._keys
+
+    def _age_s(self) -> float:
+        return self._clock() - self._fetched_at
+
+    async def _refresh(self) -> None:
+        try:
             self._keys = await self._fetch()
             self._fetched_at = self._clock()
-        return self._keys
+        except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
+            log.warning("token issuer's keys not fetched", error=type(error).__name__)
 
     async def _fetch(self) -> KeySet:
         settings = self._settings
         if settings.jwks_url is None:
             issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
             return KeySet([issuer.key()])
-        try:
-            async with httpx.AsyncClient(timeout=5) as client:
-                answer = (await client.get(settings.jwks_url)).raise_for_status()
-            return KeySet.import_key_set(answer.json())
-        except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
-            detail = f"The token issuer's keys cannot be fetched: {type(error).__name__}."
-            raise Unavailable(detail) from None
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = (await client.get(settings.jwks_url)).raise_for_status()
+        return KeySet.import_key_set(answer.json())
 
 
 class Bearer(OAuth2):

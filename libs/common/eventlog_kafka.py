@@ -16,6 +16,9 @@ PARTITIONS = 12
 BATCH_RECORDS_MAX = 500
 RECORD_BYTES_MAX = 8_000_000
 PUBLISH_TIMEOUT_S = 15.0
+SESSION_MS = 10_000
+"""How soon a dead consumer's partitions go to another."""
+HEARTBEAT_MS = 2_000
 
 
 class KafkaEventLog:
@@ -67,8 +70,8 @@ class KafkaEventLog:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
         )
         seek = _Seek(consumer, positions)
         consumer.subscribe(topics, listener=seek)

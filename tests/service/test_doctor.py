@@ -89,6 +89,7 @@ def test_a_broker_that_does_not_answer_is_told_of(environment: pytest.MonkeyPatc
         ("FIRSTBELL_SECRET_KEY", Fernet.generate_key().decode()),
         ("FIRSTBELL_LEDGER_KEY", base64.b64encode(bytes(32)).decode()),
     ],
+    ids=["secret", "ledger"],
 )
 def test_a_key_that_is_none_is_told_of_and_not_shown(
     environment: pytest.MonkeyPatch, variable: str, right: str

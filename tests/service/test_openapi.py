@@ -1,5 +1,6 @@
 """Each service holds to its own OpenAPI document, whatever a client may send (schemathesis)."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -65,7 +66,12 @@ def test_with_a_token_for_everything(
     assert not found, found
 
 
-def test_without_a_token(service: FastAPI, tmp_path: Path) -> None:
-    found = schemathesis(service, tmp_path, "--phases", "coverage")
+@pytest.mark.parametrize("name", SERVICES)
+async def test_without_a_token(name: str, settings: ServiceSettings, tmp_path: Path) -> None:
+    # Nobody gets as far as the database, so one kind of it is enough.
+    await migrations.upgrade(name, settings.database_url)
+    app = SERVICES[name](settings)
+
+    found = await asyncio.to_thread(schemathesis, app, tmp_path, "--phases", "coverage")
 
     assert not found, found

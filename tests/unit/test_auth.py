@@ -1,5 +1,6 @@
 """Bearer tokens: every way in which one can fail to hold, and an issuer that rotates its keys."""
 
+import asyncio
 import json
 import threading
 import time
@@ -143,7 +144,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changed", BAD_CLAIMS, ids=json.dumps)
+@pytest.mark.parametrize("changed", BAD_CLAIMS, ids=lambda changed: next(iter(changed)))
 async def test_a_token_with_a_wrong_claim_does_not_hold(
     verifier: Verifier, changed: dict[str, Any]
 ) -> None:
@@ -273,6 +274,43 @@ async def test_an_issuer_without_keys_is_our_trouble_and_not_the_callers(
 
     with pytest.raises(Unavailable):
         await verifier.caller(signed())
+
+
+async def test_while_the_issuer_is_away_its_last_keys_hold_for_an_hour(
+    verifier: Verifier, jwks: JwksServer, clock: Clock
+) -> None:
+    await verifier.caller(signed())
+    jwks.status = 500
+
+    for _ in range(50):
+        clock.now_s += 60
+        assert (await verifier.caller(signed())).subject == "mis-1"
+    clock.now_s += 601
+    with pytest.raises(Unavailable):
+        await verifier.caller(signed())
+    jwks.status = 200
+    clock.now_s += 11
+    assert (await verifier.caller(signed())).subject == "mis-1"
+
+
+async def test_an_issuer_that_is_away_is_not_asked_for_every_token(
+    verifier: Verifier, jwks: JwksServer
+) -> None:
+    jwks.status = 500
+
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await verifier.caller(signed())
+
+    assert jwks.asked == 1
+
+
+async def test_tokens_that_come_at_once_have_the_issuer_asked_once(
+    verifier: Verifier, jwks: JwksServer
+) -> None:
+    await asyncio.gather(*(verifier.caller(signed()) for _ in range(20)))
+
+    assert jwks.asked == 1
 
 
 def test_a_schools_token_speaks_for_its_own_urns_alone() -> None:
