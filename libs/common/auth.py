@@ -33,8 +33,8 @@ KEY_FILE = "issuer.json"
 JWKS_KEPT_S = 300.0
 JWKS_REFETCH_S = 10.0
 """How often the issuer is asked at most, whatever tokens come and whether it answers or not."""
-JWKS_HELD_S = 3600.0
-"""How long its last keys are gone by while it does not answer."""
+JWKS_HELD_S = 900.0
+"""How long its last keys are gone by while it does not answer: a key taken back counts that long."""
 
 
 @dataclass(frozen=True)
