@@ -1,8 +1,6 @@
 """Approvals: what waits for a named person; it expires into escalation, never into silence."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,9 +8,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import Database
 from libs.common.identifiers import id_of
-from libs.common.school_day import london_day, utc_now
+from libs.common.school_day import london_day
 from services.notify import alert_store
 from services.notify.deciding import Decided, Known, decide, eligible, known_of, next_of
 from services.notify.sharing_rules import SharingRules
@@ -20,8 +17,6 @@ from services.notify.telling import Telling, telling
 
 log = structlog.get_logger()
 
-EVERY_S = 30.0
-AT_ONCE = 100
 DOUBLINGS_MAX = 5
 """Each time that nobody has answered, the next term is twice as long, so many times at most."""
 
@@ -124,72 +119,51 @@ async def _matter(db: AsyncConnection, bell_id: UUID) -> tuple[dict[str, Any], K
     return bell, await known_of(db, [bell], to_change=True)
 
 
-@dataclass
-class Clock:
-    """Looks for approvals that nobody has given in time, and asks further."""
+async def ask_further(
+    db: AsyncConnection, bell_id: UUID, rules: SharingRules, now: datetime
+) -> None:
+    """Ask the next role for what of a bell nobody has approved in time."""
+    out = await telling(db, {bell_id}, now, rules.version)
+    bell, known = await _matter(db, bell_id)
+    waiting = {
+        one.recipient.person.id
+        for one in decide(bell, known, rules, london_day(now))
+        if one.decision.awaiting
+    }
+    for row in known.approvals[bell_id]:
+        if row["state"] != "awaiting" or row["expires_at"] > now:
+            continue
+        if row["recipient"] in waiting:
+            _ask_next(bell, row, out, known, rules)
+        else:
+            end(row, "the recipient may not be told any more", out)
+    await out.write(db)
 
-    database: Database
-    rules: Callable[[], SharingRules]
-    wake: Callable[[], None]
-    now: Callable[[], datetime] = utc_now
 
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            await self.look()
-            await asyncio.sleep(EVERY_S)
-
-    async def look(self) -> None:
-        """Ask further wherever a term has passed, each bell in a transaction of its own."""
-        async with self.database.reading() as db:
-            overdue = await alert_store.bells_overdue(db, self.now(), AT_ONCE)
-        for bell_id in overdue:
-            async with self.database.transaction() as db:
-                await self._escalate(db, bell_id)
-            self.wake()
-
-    async def _escalate(self, db: AsyncConnection, bell_id: UUID) -> None:
-        now, rules = self.now(), self.rules()
-        out = await telling(db, {bell_id}, now, rules.version)
-        bell, known = await _matter(db, bell_id)
-        waiting = {
-            one.recipient.person.id
-            for one in decide(bell, known, rules, london_day(now))
-            if one.decision.awaiting
-        }
-        for row in known.approvals[bell_id]:
-            if row["state"] != "awaiting" or row["expires_at"] > now:
-                continue
-            if row["recipient"] in waiting:
-                self._ask_further(bell, row, out, known)
-            else:
-                end(row, "the recipient may not be told any more", out)
-        await out.write(db)
-
-    def _ask_further(
-        self, bell: Mapping[str, Any], row: dict[str, Any], out: Telling, known: Known
-    ) -> None:
-        rules, day = self.rules(), london_day(out.now)
-        before = {one["practitioner"] for one in row["asked"]}
-        further = [
-            {"practitioner": id, "role": role}
-            for id, role in eligible(row["next_role"], bell, known, rules, day)
-            if id not in before
-        ]
-        out.record_step(row, "expired", None, f"nobody answered; next: {row['next_role']}")
-        term = timedelta(hours=row["after_hours"]) * 2 ** min(row["round"], DOUBLINGS_MAX)
-        asked = [*row["asked"], *further]
-        changed = {"asked": asked, "round": row["round"] + 1, "expires_at": out.now + term}
-        row.update(changed)
-        out.approvals[row["id"]] = row
-        if not asked:
-            log.error("an approval waits and there is nobody to ask", bell=str(bell["id"]))
-        for one in decide(bell, known, rules, day):
-            is_asked = any(one.recipient.person.id == who["practitioner"] for who in asked)
-            if is_asked and one.decision.fields:
-                known_before = one.recipient.person.id in out.alerts[row["bell"]]
-                kind = "alert.escalated" if known_before else "alert.raised"
-                cause = id_of("asked", row["id"], row["round"])
-                if not known_before:
-                    out.record(bell, one, cause, "approval")
-                out.tell(bell, kind, one, cause, why="approval expired")
+def _ask_next(
+    bell: Mapping[str, Any], row: dict[str, Any], out: Telling, known: Known, rules: SharingRules
+) -> None:
+    day = london_day(out.now)
+    before = {one["practitioner"] for one in row["asked"]}
+    further = [
+        {"practitioner": id, "role": role}
+        for id, role in eligible(row["next_role"], bell, known, rules, day)
+        if id not in before
+    ]
+    out.record_step(row, "expired", None, f"nobody answered; next: {row['next_role']}")
+    term = timedelta(hours=row["after_hours"]) * 2 ** min(row["round"], DOUBLINGS_MAX)
+    asked = [*row["asked"], *further]
+    changed = {"asked": asked, "round": row["round"] + 1, "expires_at": out.now + term}
+    row.update(changed)
+    out.approvals[row["id"]] = row
+    if not asked:
+        log.error("an approval waits and there is nobody to ask", bell=str(bell["id"]))
+    for one in decide(bell, known, rules, day):
+        is_asked = any(one.recipient.person.id == who["practitioner"] for who in asked)
+        if is_asked and one.decision.fields:
+            known_before = one.recipient.person.id in out.alerts[row["bell"]]
+            kind = "alert.escalated" if known_before else "alert.raised"
+            cause = id_of("asked", row["id"], row["round"])
+            if not known_before:
+                out.record(bell, one, cause, "approval")
+            out.tell(bell, kind, one, cause, why="approval expired")

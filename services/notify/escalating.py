@@ -1,8 +1,6 @@
 """What nobody answers goes on to the next role, in school time unless the footing says always."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +9,8 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import Database
 from libs.common.identifiers import id_of
-from libs.common.school_day import london_day, utc_now
+from libs.common.school_day import london_day
 from services.notify import alert_store, life_store
 from services.notify.deciding import Decided, decide, known_of
 from services.notify.school_hours import SchoolDays
@@ -22,66 +19,40 @@ from services.notify.telling import Telling, is_always, telling
 
 log = structlog.get_logger()
 
-EVERY_S = 30.0
-AT_ONCE = 100
 ANSWERED = frozenset({"acknowledged", "in_progress", "closed"})
 UNHEARD = Counter(
     "firstbell_alerts_nobody_next", "Unanswered alerts with nobody to pass them to", ["service"]
 )
 
 
-@dataclass
-class Escalator:
-    """Looks for alerts that nobody has answered in time, and passes their bells on."""
-
-    database: Database
-    rules: Callable[[], SharingRules]
-    wake: Callable[[], None]
-    now: Callable[[], datetime] = utc_now
-
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            await self.look()
-            await asyncio.sleep(EVERY_S)
-
-    async def look(self) -> None:
-        """Pass on whatever is overdue, each bell in a transaction of its own."""
-        async with self.database.reading() as db:
-            overdue = await life_store.bells_unanswered(db, self.now(), AT_ONCE)
-        for bell_id in overdue:
-            async with self.database.transaction() as db:
-                await self._pass_on(db, bell_id)
-            self.wake()
-
-    async def _pass_on(self, db: AsyncConnection, bell_id: UUID) -> None:
-        now, rules = self.now(), self.rules()
-        out = await telling(db, {bell_id}, now, rules.version)
-        bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
-        days = (await life_store.school_days_of(db, {bell["urn"]}))[bell["urn"]]
-        known = await known_of(db, [bell], to_change=True)
-        seeing = {
-            one.recipient.person.id: one
-            for one in decide(bell, known, rules, london_day(now))
-            if one.decision.fields
-        }
-        overdue = [row for row in out.alerts[bell_id].values() if _is_overdue(row, now)]
-        asked: dict[str, list[str]] = {}
-        for row in overdue:
-            one = seeing.get(row["recipient"])
-            if one is None or _answered_beside(row, out):
-                out.keep({**row, "answer_by": None})
-            elif not (always := is_always(bell, one)) and not days.is_at_work(now):
-                out.keep({**row, "answer_by": days.answer_by(now, 0, always=always)})
-            else:
-                asked.setdefault(row["route"]["escalate_to"], []).append(row["recipient"])
-        for role, waiting in asked.items():
-            await life_store.add_escalation(db, bell_id, role, now)
-            escalations = {bell_id: [*known.escalations.get(bell_id, ()), role]}
-            known = known._replace(escalations=escalations)
-            decided = decide(bell, known, rules, london_day(now))
-            _tell(bell, decided, role, waiting, days, out)
-        await out.write(db)
+async def pass_on(db: AsyncConnection, bell_id: UUID, rules: SharingRules, now: datetime) -> None:
+    """Tell the next role of a bell that somebody has not answered in time."""
+    out = await telling(db, {bell_id}, now, rules.version)
+    bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
+    days = (await life_store.school_days_of(db, {bell["urn"]}))[bell["urn"]]
+    known = await known_of(db, [bell], to_change=True)
+    seeing = {
+        one.recipient.person.id: one
+        for one in decide(bell, known, rules, london_day(now))
+        if one.decision.fields
+    }
+    overdue = [row for row in out.alerts[bell_id].values() if _is_overdue(row, now)]
+    asked: dict[str, list[str]] = {}
+    for row in overdue:
+        one = seeing.get(row["recipient"])
+        if one is None or _answered_beside(row, out):
+            out.keep({**row, "answer_by": None})
+        elif not (always := is_always(bell, one)) and not days.is_at_work(now):
+            out.keep({**row, "answer_by": days.answer_by(now, 0, always=always)})
+        else:
+            asked.setdefault(row["route"]["escalate_to"], []).append(row["recipient"])
+    for role, waiting in asked.items():
+        await life_store.add_escalation(db, bell_id, role, now)
+        escalations = {bell_id: [*known.escalations.get(bell_id, ()), role]}
+        known = known._replace(escalations=escalations)
+        decided = decide(bell, known, rules, london_day(now))
+        _tell(bell, decided, role, waiting, days, out)
+    await out.write(db)
 
 
 def _is_overdue(row: Mapping[str, Any], now: datetime) -> bool:

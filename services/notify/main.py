@@ -1,5 +1,6 @@
 """The notify service: an app, its consumer, its relay and its sender."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,18 +11,32 @@ from libs.common.outbox import Relay
 from libs.common.retention import daily
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
-from services.notify import directory_store, sharing_rules
+from services.notify import (
+    alert_store,
+    approvals,
+    directory_store,
+    escalating,
+    holding,
+    holding_store,
+    life_store,
+    sharing_rules,
+)
 from services.notify.api import router
-from services.notify.approvals import Clock
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
-from services.notify.escalating import Escalator
-from services.notify.holding import Holder
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
+from services.notify.rounds import Due, Round, Take
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
 from services.notify.sharing_rules import SharingRules, Watcher
+
+ROUNDS: Mapping[str, tuple[Due, Take]] = {
+    "approvals": (alert_store.bells_overdue, approvals.ask_further),
+    "escalations": (life_store.bells_unanswered, escalating.pass_on),
+    "held": (holding_store.bells_due, holding.let_go),
+}
+"""What is due by the clock, and what is done then."""
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -52,28 +67,20 @@ async def _run(app: FastAPI, running: Running) -> None:
         committed=lambda: (state.relay.wake(), state.sender.wake())[0],
     )
     state.watcher = Watcher(state.settings.agreement, lambda rules: _take_rules(state, rules))
-    state.clock = Clock(
-        state.database,
-        rules=lambda: state.notifier.rules,
-        wake=state.sender.wake,
-        now=lambda: state.notifier.now(),
-    )
-    state.escalator = Escalator(
-        state.database,
-        rules=lambda: state.notifier.rules,
-        wake=state.sender.wake,
-        now=lambda: state.notifier.now(),
-    )
-    state.holder = Holder(
-        state.database,
-        rules=lambda: state.notifier.rules,
-        wake=state.sender.wake,
-        now=lambda: state.notifier.now(),
-    )
+    state.rounds = {
+        name: Round(
+            state.database,
+            rules=lambda: state.notifier.rules,
+            wake=state.sender.wake,
+            now=lambda: state.notifier.now(),
+            due=due,
+            take=take,
+        )
+        for name, (due, take) in ROUNDS.items()
+    }
     running.start("rules", state.watcher.run)
-    running.start("approvals", state.clock.run)
-    running.start("escalations", state.escalator.run)
-    running.start("held", state.holder.run)
+    for name, round in state.rounds.items():
+        running.start(name, round.run)
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("sender", state.sender.run)

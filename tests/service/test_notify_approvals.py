@@ -221,7 +221,7 @@ async def test_expired_the_headteacher_is_asked_and_the_lead_hears_of_it(house: 
     assert await house.alerts_of("hal") == []
 
     at(house, utc_now() + timedelta(hours=3))
-    await house.app.state.clock.look()
+    await house.app.state.rounds["approvals"].look()
 
     (hals,) = await house.alerts_of("hal")
     assert hals["approvals"][0]["state"] == "awaiting"
@@ -239,12 +239,12 @@ async def test_it_goes_on_asking_until_somebody_answers(house: House) -> None:
     for _ in range(4):
         later += timedelta(days=5)
         at(house, later)
-        await house.app.state.clock.look()
+        await house.app.state.rounds["approvals"].look()
 
     what = [what for what, _ in await steps(house)]
     assert what == ["awaiting_approval", *["expired"] * 4]
     assert (await house.alerts_of("sue"))[0]["approvals"][0]["state"] == "awaiting"
-    await house.app.state.clock.look()
+    await house.app.state.rounds["approvals"].look()
     assert len(await steps(house)) == 5
 
 
@@ -252,7 +252,7 @@ async def test_before_its_time_nothing_expires(house: House) -> None:
     await house.tell(bell())
 
     at(house, utc_now() + timedelta(minutes=119))
-    await house.app.state.clock.look()
+    await house.app.state.rounds["approvals"].look()
 
     assert [what for what, _ in await steps(house)] == ["awaiting_approval"]
 
@@ -281,7 +281,7 @@ async def test_with_nobody_to_ask_it_waits_and_is_asked_again_when_there_is(hous
     await house.tell(bell())
     await house.put("/v1/practitioners/hal", PEOPLE["hal"])
     at(house, utc_now() + timedelta(hours=3))
-    await house.app.state.clock.look()
+    await house.app.state.rounds["approvals"].look()
 
     assert [what for what, _ in await steps(house)] == ["awaiting_approval", "expired"]
     assert (await approve(house, "hal")).status_code == 200
@@ -300,7 +300,7 @@ async def test_when_the_contact_no_longer_works_with_the_child_it_ends(house: Ho
     await house.tell(bell())
     await house.involve(works())
     at(house, utc_now() + timedelta(hours=3))
-    await house.app.state.clock.look()
+    await house.app.state.rounds["approvals"].look()
 
     (sues,) = await house.alerts_of("sue")
     assert sues["approvals"][0]["state"] == "ended"

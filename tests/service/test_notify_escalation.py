@@ -46,7 +46,7 @@ async def pass_to(house: House, text: str) -> None:
     """Let it be this time in England, and the service look what is overdue."""
     at = datetime.fromisoformat(text).replace(tzinfo=LONDON)
     house.app.state.notifier.now = lambda: at
-    await house.app.state.escalator.look()
+    await house.app.state.rounds["escalations"].look()
 
 
 async def told(house: House, who: str) -> list[str]:

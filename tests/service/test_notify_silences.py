@@ -39,7 +39,7 @@ async def sent(house: House, endpoint: Any) -> list[str]:
 async def end_of(house: House, silenced: Any) -> None:
     path = f"/v1/silences/{silenced.json()['id']}/end"
     assert (await house.client.post(path, headers=house.of("sam"))).status_code == 204
-    await house.app.state.holder.look()
+    await house.app.state.rounds["held"].look()
 
 
 async def test_what_is_silenced_is_listed_and_not_sent(house: House) -> None:
@@ -101,7 +101,7 @@ async def test_ended_early_what_still_rings_is_told_and_nothing_else(house: Hous
         await end_of(house, silenced)
 
         assert await sent(house, endpoint) == ["alert.raised", "alert.raised"]
-        await house.app.state.holder.look()
+        await house.app.state.rounds["held"].look()
         assert len(await sent(house, endpoint)) == 2
 
 
@@ -112,7 +112,7 @@ async def test_when_its_time_is_over_what_still_rings_is_told(house: House) -> N
         await silence(house)
         await house.tell(rings(number=2))
         house.app.state.notifier.now = lambda: utc_now() + timedelta(days=8)
-        await house.app.state.holder.look()
+        await house.app.state.rounds["held"].look()
 
         assert len(await sent(house, endpoint)) == 2
     assert (await house.client.get("/v1/silences", headers=house.of("sam"))).json()["items"] == []
