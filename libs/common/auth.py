@@ -34,7 +34,7 @@ JWKS_KEPT_S = 300.0
 JWKS_REFETCH_S = 10.0
 """How often the issuer is asked at most, whatever tokens come and whether it answers or not."""
 JWKS_HELD_S = 900.0
-"""How long its last keys are gone by while it does not answer: a key taken back counts that long."""
+"""How long its last keys are gone by while it does not answer: one taken back counts that long."""
 
 
 @dataclass(frozen=True)
