@@ -41,6 +41,8 @@ class Silence(Base):
     practitioner: Mapped[str] = mapped_column(String(64), index=True)
     upn: Mapped[str | None] = mapped_column(String(13), index=True)
     kind: Mapped[str] = mapped_column(String(40))
+    named: Mapped[bool]
+    """Whether the practitioner named the child by its UPN, which an alert may not have told."""
     until: Mapped[date]
     """The last day."""
     reason: Mapped[str]

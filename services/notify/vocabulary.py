@@ -51,6 +51,14 @@ the child is ill; `footing` on what footing agencies work with the child, and `p
 """
 
 HEALTH_KINDS = frozenset({"health-absence", "sickness-return"})
+URGENT_KINDS = frozenset({"unexplained-absence", "missing-education"})
+"""Kinds that ring because a child may be in danger: nobody may silence them, however they ring."""
+EXACT_KINDS = frozenset({
+    "unexplained-absence", "reason-overdue", "ten-days-unauthorised", "sickness-return",
+    "penalty-threshold", "persistent-absence", "severe-absence", "missing-education",
+    "register-missing",
+})  # fmt: skip
+"""Kinds that count, and do not surmise: no other bell swallows them, and no limit."""
 HEALTH_CODES = frozenset({"I", "M"})
 """Codes that say that the child is ill or at a medical appointment."""
 

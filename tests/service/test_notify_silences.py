@@ -8,7 +8,7 @@ import pytest
 
 from libs.common.school_day import london_day, utc_now
 from libs.common.settings import ServiceSettings
-from tests.service.notify_app import BEN, CaseSystem, House, bell, running
+from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running
 
 KIND = "sudden-change"
 
@@ -142,3 +142,36 @@ async def test_an_urgent_alert_and_a_day_gone_by_are_refused(house: House) -> No
 
     assert past.status_code == 422
     assert urgent.status_code == 409
+
+
+async def by_upn(house: House, kind: str = KIND) -> Any:
+    until = (london_day(utc_now()) + timedelta(days=7)).isoformat()
+    body = {"upn": ADA, "kind": kind, "until": until, "reason": "We meet weekly"}
+    return await house.client.post("/v1/silences", json=body, headers=house.of("sam"))
+
+
+async def test_a_kind_can_be_silenced_before_it_has_rung(house: House) -> None:
+    with CaseSystem() as system:
+        endpoint = await house.endpoint(system.url())
+        made = await by_upn(house)
+        await house.tell(rings())
+
+        assert await sent(house, endpoint) == []
+    assert made.status_code == 201
+    listed = await house.client.get("/v1/silences", headers=house.of("sam"))
+    assert listed.json()["items"] == [made.json()]
+    assert made.json()["upn"] == ADA
+
+
+async def test_of_a_silenced_alert_the_childs_upn_is_not_told(house: House) -> None:
+    await house.tell(rings())
+
+    assert (await silence(house)).json()["upn"] is None
+
+
+@pytest.mark.parametrize("kind", ["unexplained-absence", "missing-education"])
+async def test_kinds_that_ring_of_danger_cannot_be_silenced(house: House, kind: str) -> None:
+    await house.tell(rings(kind="unexplained-absence"))
+
+    assert (await silence(house)).status_code == 409
+    assert (await by_upn(house, kind)).status_code == 409

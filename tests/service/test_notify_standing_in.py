@@ -127,3 +127,22 @@ async def test_another_cannot_answer_and_nobody_of_another_agency_is_asked(house
     await hand(house)
 
     assert (await answer(house, "sue", "accept")).status_code == 404
+
+
+async def test_a_cover_can_be_read_and_ended(house: House) -> None:
+    path = "/v1/practitioners/sam/cover"
+    await cover(house)
+
+    read = await house.client.get(path, headers=house.of("sam"))
+    assert read.json() == {
+        "by": "eve",
+        "from": TODAY.isoformat(),
+        "to": (TODAY + timedelta(7)).isoformat(),
+    }
+    assert (await house.client.delete(path, headers=house.of("eve"))).status_code == 403
+    assert (await house.client.delete(path, headers=house.of("sam"))).status_code == 204
+
+    await house.tell(bell())
+    assert await house.alerts_of("eve") == []
+    assert (await house.client.get(path, headers=house.of("sam"))).status_code == 404
+    assert (await house.client.delete(path, headers=house.of("sam"))).status_code == 404

@@ -17,7 +17,6 @@ from libs.common.problems import (
     UnsupportedMediaType,
     documented,
 )
-from libs.common.school_day import utc_now
 from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import reading
 from services.notify.api.access import AlertReader, AlertWriter
@@ -192,7 +191,11 @@ async def _note(
         if row["status"] == "closed":
             raise Conflict("The alert is closed; nothing can be added to it.")
         if not (status == "acknowledged" and _is_acknowledged(row["history"])):
-            told = {"at": utc_now().isoformat(), "by": caller.subject, **entry}
+            told = {
+                "at": request.app.state.notifier.now().isoformat(),
+                "by": caller.subject,
+                **entry,
+            }
             row["history"] = [*row["history"], told]
             row["status"] = _status_after(row["status"], status)
             values = {name: row[name] for name in ("history", "status")}

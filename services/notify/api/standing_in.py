@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import tenants
@@ -30,6 +31,7 @@ from services.notify.tables import Cover, Handover, Practitioner
 from services.notify.vocabulary import Name
 
 router = APIRouter(tags=["alerts"])
+NO_COVER = "Nobody covers for this practitioner."
 CHANGES = documented(NotFound, Conflict, TooLarge, UnsupportedMediaType)
 
 
@@ -75,12 +77,32 @@ async def put_cover(request: Request, caller: AlertWriter, id: Id, cover: CoverB
     """
     async with request.app.state.database.transaction() as db:
         await _must_be_colleagues(db, id, cover.by, ["body", "by"])
-        held = await store.row_of(db, Practitioner, id)
-        if not (caller.is_admin or caller.practitioner == id or _is_agencys(caller, held)):
-            raise Forbidden("A practitioner's cover is set by themselves or their agency.")
+        await _must_be_theirs(db, caller, id)
         dates: dict[str, date] = {"starts_on": cover.starts_on, "ends_on": cover.ends_on}
         await upsert(db, Cover, [{"practitioner": id, "by": cover.by, **dates}])
     return cover
+
+
+@router.get("/practitioners/{id}/cover", summary="Read who covers for a practitioner",
+            responses=documented(NotFound))  # fmt: skip
+async def get_cover(request: Request, caller: AlertReader, id: Id) -> CoverBody:
+    """Return the cover that was set last; it may be over, or yet to begin."""
+    async with request.app.state.database.reading() as db:
+        await _must_be_theirs(db, caller, id)
+        row = await store.row_of(db, Cover, id)
+    if row is None:
+        raise NotFound(NO_COVER)
+    return CoverBody(by=row.by, starts_on=row.starts_on, ends_on=row.ends_on)
+
+
+@router.delete("/practitioners/{id}/cover", summary="End a practitioner's cover",
+               status_code=204, responses=documented(NotFound))  # fmt: skip
+async def delete_cover(request: Request, caller: AlertWriter, id: Id) -> None:
+    """Let nobody stand in any more; what was told meanwhile can be read by its stand-in no more."""
+    async with request.app.state.database.transaction() as db:
+        await _must_be_theirs(db, caller, id)
+        if not (await db.execute(delete(Cover).where(Cover.practitioner == id))).rowcount:
+            raise NotFound(NO_COVER)
 
 
 @router.post("/alerts/{id}/hand-over", summary="Ask a colleague to take an alert over",
@@ -142,6 +164,14 @@ async def _must_be_colleagues(db: AsyncConnection, one: str, other: str, at: lis
         raise wrong(at, "not a colleague of the same agency")
     if not set(rows[0].roles) & set(rows[1].roles):
         raise wrong(at, "holds none of the roles in which alerts come")
+
+
+async def _must_be_theirs(db: AsyncConnection, caller: Caller, id: str) -> None:
+    held = await store.row_of(db, Practitioner, id)
+    if held is None:
+        raise NotFound("There is no such practitioner.")
+    if not (caller.is_admin or caller.practitioner == id or _is_agencys(caller, held)):
+        raise Forbidden("This is for the practitioner themselves, or for their agency.")
 
 
 def _is_agencys(caller: Caller, practitioner: Any) -> bool:
