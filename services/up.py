@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from libs.common.head import HeadAsGet
 from libs.common.problems import add_problem_handlers
 from libs.common.settings import ServiceSettings
+from libs.common.traces import OFF_OF_REQUESTS
 from services.ingest.main import create_app as create_ingest
 from services.notify.main import create_app as create_notify
 from services.risk.main import create_app as create_risk
@@ -43,6 +44,7 @@ def mount_all(services: Mapping[str, FastAPI]) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry=OFF_OF_REQUESTS,
     )
     add_problem_handlers(house)
     house.add_middleware(HeadAsGet)

@@ -82,7 +82,9 @@ def _headers(event_type: str) -> dict[str, Any]:
         "ce_time": {"type": "string", "format": "date-time"},
         "content-type": {"const": "application/json"},
     }
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    required = list(properties)
+    properties["traceparent"] = {"type": "string", "description": "W3C Trace Context, if traced."}
+    return {"type": "object", "properties": properties, "required": required}
 
 
 DEAD_LETTER = {

@@ -19,6 +19,7 @@ from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, Topi
 from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
 from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
+from libs.common.traces import OFF, Traces
 
 log = structlog.get_logger()
 
@@ -104,6 +105,7 @@ class Consumer:
     committed: Callable[[], None] = lambda: None
     rolled_back: Callable[[], None] = lambda: None
     stuck_after_s: float = 120.0
+    traces: Traces = OFF
     _next: dict[TopicPartition, int] = field(default_factory=dict)
     _waits_since: float | None = None
 
@@ -171,7 +173,8 @@ class Consumer:
                 await _put_aside(db, bad)
                 fresh = await _not_consumed(db, good)
                 if fresh:
-                    await self.handle(db, fresh)
+                    with self.traces.taking(self.group, [record.headers for record in batch]):
+                        await self.handle(db, fresh)
         self._next = following
         self._waits_since = None
         self.committed()

@@ -4,7 +4,9 @@ Events are CloudEvents 1.0 in binary mode: attributes in the record's headers, J
 Readers ignore fields that they do not know, so a field may be added without a new version.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -251,10 +253,15 @@ EVENTS: tuple[type[Event], ...] = (
 _TYPES = {kind.topic: kind for kind in EVENTS}
 _DECODERS = {topic: msgspec.json.Decoder(kind) for topic, kind in _TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
+NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
 
-def message_of(event: Event, source: str) -> Message:
-    """Return the record to publish for an event; `source` is the service that says it."""
+def message_of(event: Event, source: str, trace: Mapping[str, str] = NO_TRACE) -> Message:
+    """Return the record to publish for an event; `source` is the service that says it.
+
+    Args:
+        trace: the header that names the trace which the event belongs to.
+    """
     return Message(
         topic=event.topic,
         key=event.key,
@@ -266,6 +273,7 @@ def message_of(event: Event, source: str) -> Message:
             "ce_source": f"/firstbell/{source}",
             "ce_time": event.occurred_at.isoformat(),
             "content-type": "application/json",
+            **trace,
         },
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -26,10 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.common import traces
 from libs.common.database import Common, Database, Instant
 from libs.common.eventlog import EventLog, Message
 from libs.common.events import Event, message_of
 from libs.common.school_day import utc_now
+from libs.common.traces import OFF, Traces
 
 BATCH_EVENTS_MAX = 500
 KEPT = timedelta(days=7)
@@ -64,8 +67,12 @@ class OutboxEvent(Common):
 
 
 async def append(db: AsyncConnection, source: str, events: Sequence[Event]) -> None:
-    """Store events in the caller's transaction: they are published if, and only if, it commits."""
-    await append_messages(db, [(event.id, message_of(event, source)) for event in events])
+    """Store events in the caller's transaction: they are published if, and only if, it commits.
+
+    The present trace goes with them.
+    """
+    trace = traces.headers() if events else {}
+    await append_messages(db, [(event.id, message_of(event, source, trace)) for event in events])
 
 
 async def append_messages(db: AsyncConnection, messages: Sequence[tuple[UUID, Message]]) -> None:
@@ -104,9 +111,10 @@ async def backlog(db: AsyncConnection) -> Backlog:
 class Relay:
     """Publishes one service's outbox in order. Call `wake` after a commit: it looks at once."""
 
-    def __init__(self, database: Database, log: EventLog) -> None:
+    def __init__(self, database: Database, log: EventLog, tracing: Traces = OFF) -> None:
         self._database = database
         self._log = log
+        self._traces = tracing
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -139,9 +147,11 @@ class Relay:
                 rows = (await db.execute(_UNPUBLISHED)).all()
             if not rows:
                 return 0
-            places = await self._log.publish(
-                [Message(r.topic, r.key, r.value, json.loads(r.headers)) for r in rows]
-            )
+            messages = [Message(r.topic, r.key, r.value, json.loads(r.headers)) for r in rows]
+            start_ns = time.time_ns()
+            places = await self._log.publish(messages)
+            for message in messages:
+                self._traces.told(f"publish {message.topic}", message.headers, start_ns)
             await self._mark([row.id for row in rows], places)
             return len(rows)
 

@@ -31,6 +31,7 @@ from libs.common.problems import (
     documented,
 )
 from libs.common.settings import ServiceSettings
+from libs.common.traces import traces_of
 
 log = structlog.get_logger()
 
@@ -178,13 +179,14 @@ def build(
 ) -> FastAPI:
     """Build a service's app. Nothing is opened until its lifespan starts.
 
-    `app.state` then has `settings`, `database`, `log` and `verifier`; `run` sets up the rest and
-    starts the service's background work.
+    `app.state` then has `settings`, `database`, `log`, `traces` and `verifier`; `run` sets up the
+    rest and starts the service's background work.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, app.state.traces.close)
             app.state.database = Database(settings.database_url, name)
             stack.push_async_callback(app.state.database.close)
             app.state.log = log_of(settings)
@@ -195,6 +197,7 @@ def build(
             await run(app, app.state.running)
             yield
 
+    traces = traces_of(name, settings)
     app = FastAPIOffline(
         title=f"Firstbell {name}",
         version="1",
@@ -202,7 +205,9 @@ def build(
         lifespan=lifespan,
         responses=documented(),
         redirect_slashes=False,
+        telemetry=traces.of_requests,
     )
+    app.state.traces = traces
     app.state.settings = settings
     app.state.verifier = Verifier(settings)
     add_problem_handlers(app)

@@ -96,6 +96,16 @@ class ServiceSettings(BaseSettings):
         6, ge=1, description="Years that the ledger keeps what was disclosed to whom, and why."
     )
     log_level: str = Field("INFO", description="Least severe log line written.")
+    trace_endpoint: str | None = Field(
+        None,
+        description="Collector that traces go to, OTLP over HTTP, e.g. http://collector:4318.",
+    )
+    trace_file: Path | None = Field(
+        None, description="File that traces are added to, a span a line; `-`: standard error."
+    )
+    trace_share: float = Field(
+        1.0, ge=0, le=1, description="Share of traces that is kept; the same for every service."
+    )
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -1,7 +1,7 @@
 """Accepting registers: those that arrive together are committed together."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common import outbox
+from libs.common import outbox, traces
 from libs.common.database import Database
-from libs.common.events import RegisterTaken
+from libs.common.eventlog import Message
+from libs.common.events import RegisterTaken, message_of
 from libs.common.identifiers import id_of
 from libs.common.problems import Unavailable
 from libs.common.school_day import utc_now
@@ -39,6 +40,8 @@ class Waiting(NamedTuple):
 
     register: Register
     answer: asyncio.Future[dict[str, Any]]
+    trace: Mapping[str, str]
+    """Of the request that it came in: others may share its transaction."""
 
 
 @dataclass
@@ -51,7 +54,7 @@ class _Batch:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     corrections: list[dict[str, Any]] = field(default_factory=list)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
-    events: list[RegisterTaken] = field(default_factory=list)
+    messages: list[tuple[UUID, Message]] = field(default_factory=list)
 
 
 class Committer:
@@ -74,7 +77,7 @@ class Committer:
         if self._queue.qsize() >= QUEUE_REGISTERS_MAX:
             raise Unavailable("Too many registers are waiting; send this one again in a moment.")
         answer = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(Waiting(register, answer))
+        self._queue.put_nowait(Waiting(register, answer, traces.headers()))
         return answer
 
     async def run(self) -> None:
@@ -93,7 +96,7 @@ class Committer:
 
     async def _settle(self, batch: Sequence[Waiting]) -> None:
         try:
-            receipts = await self._store([waiting.register for waiting in batch])
+            receipts = await self._store(batch)
         except (OSError, OperationalError, InterfaceError, PoolTimeout) as error:
             # The database is away: asking for each register alone would keep everybody waiting.
             away = Unavailable("The database did not answer; send the register again.")
@@ -110,16 +113,16 @@ class Committer:
                 if not waiting.answer.done():
                     waiting.answer.set_result(receipt)
 
-    async def _store(self, registers: Sequence[Register]) -> list[dict[str, Any]]:
+    async def _store(self, waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
         async with self._database.transaction() as db:
-            held = await store.held_for_update(db, [register.key for register in registers])
+            held = await store.held_for_update(db, [one.register.key for one in waiting])
             batch = _Batch(held, utc_now())
-            answers = [_take(batch, register) for register in registers]
+            answers = [_take(batch, one.register, one.trace) for one in waiting]
             await store.keep_registers(db, batch.changed)
             await store.keep_receipts(db, batch.receipts)
             await store.keep_corrections(db, batch.corrections)
             await store.keep_quarantined(db, batch.quarantined)
-            await outbox.append(db, "ingest", batch.events)
+            await outbox.append_messages(db, batch.messages)
         return answers
 
 
@@ -129,14 +132,15 @@ def _fail(batch: Sequence[Waiting], error: Exception) -> None:
             waiting.answer.set_exception(error)
 
 
-def _take(batch: _Batch, register: Register) -> dict[str, Any]:
+def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> dict[str, Any]:
     key, marks = register.key, register.marks
     held = batch.held[key]
     changes = held.take(marks)
     source = Source(uuid4(), register.subject, batch.at)
     if changes.upns:
         batch.changed[key] = held
-        batch.events.append(_event(register, held, changes, batch.at))
+        event = _event(register, held, changes, batch.at)
+        batch.messages.append((event.id, message_of(event, "ingest", trace)))
     batch.corrections += store.correction_rows(key, source, changes.corrected)
     batch.quarantined += store.quarantine_rows(key, source, marks.rejected)
     answer = answer_of(source.receipt, marks, changes)

@@ -20,7 +20,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
 
 async def _run(app: FastAPI, running: Running) -> None:
-    relay = Relay(app.state.database, app.state.log)
+    relay = Relay(app.state.database, app.state.log, app.state.traces)
     app.state.relay = relay
     app.state.committer = Committer(app.state.database, relay.wake)
     running.start("relay", relay.run)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import traces
 from libs.common.events import BellChanged, CalendarSet, Event, RollChanged
 from libs.common.school_day import london_day, utc_now
 from services.notify import alert_store, approvals, life_store
@@ -69,7 +70,9 @@ class Notifier:
         out = await telling(db, ids, self.now(), rules.version, urns)
         known = await known_of(db, bells, to_change=True)
         for event, bell in zip(events, bells, strict=True):
-            _take_bell(event, bell, known, rules, out)
+            change = {"bell": str(event.bell.id), "change": event.change}
+            with traces.step("decide", event.id, kind=event.bell.kind, **change):
+                _take_bell(event, bell, known, rules, out)
         await alert_store.save_bells(db, {bell["id"]: bell for bell in bells}.values())
         await out.write(db)
 

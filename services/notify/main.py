@@ -51,7 +51,7 @@ async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
     state.seal = Seal(state.settings)
-    state.relay = Relay(state.database, state.log)
+    state.relay = Relay(state.database, state.log, state.traces)
     state.sender = Sender(
         state.settings,
         state.database,
@@ -65,6 +65,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         topics=(CALENDAR, ROLL, BELLS),
         handle=state.notifier.handle,
         committed=lambda: (state.relay.wake(), state.sender.wake())[0],
+        traces=state.traces,
     )
     state.watcher = Watcher(state.settings.agreement, lambda rules: _take_rules(state, rules))
     state.rounds = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import outbox
+from libs.common import outbox, traces
 from libs.common.codes import numbers_of
 from libs.common.events import (
     BellChanged,
@@ -57,18 +57,22 @@ class Evaluator:
     async def handle(self, db: AsyncConnection, events: Sequence[Event]) -> None:
         """Take events in order, each evaluated by itself so that no bell depends on batching."""
         for event in events:
-            match event:
-                case RegisterTaken():
-                    await self._take_register(db, event)
-                case RollChanged():
-                    await self._take_roll(db, event)
-                case CalendarSet():
-                    await store.save_calendar(db, event)
-                    shelf = await self._open(db, event.urn)
-                    shelf.book.open_as(event)
-                    await self._evaluate(db, shelf, event.occurred_at, quiet=False)
-                case InvolvementsSet():
-                    await self._take_involvements(db, event)
+            with traces.step(f"evaluate {event.topic}", event.id):
+                await self._take(db, event)
+
+    async def _take(self, db: AsyncConnection, event: Event) -> None:
+        match event:
+            case RegisterTaken():
+                await self._take_register(db, event)
+            case RollChanged():
+                await self._take_roll(db, event)
+            case CalendarSet():
+                await store.save_calendar(db, event)
+                shelf = await self._open(db, event.urn)
+                shelf.book.open_as(event)
+                await self._evaluate(db, shelf, event.occurred_at, quiet=False)
+            case InvolvementsSet():
+                await self._take_involvements(db, event)
 
     async def _take_register(self, db: AsyncConnection, event: RegisterTaken) -> None:
         shelf = await self._open(db, event.urn)

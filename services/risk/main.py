@@ -30,7 +30,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
 
 async def _run(app: FastAPI, running: Running) -> None:
-    relay = Relay(app.state.database, app.state.log)
+    relay = Relay(app.state.database, app.state.log, app.state.traces)
     evaluator: Evaluator = app.state.evaluator
     consumer = Consumer(
         app.state.log,
@@ -40,6 +40,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         handle=evaluator.handle,
         committed=relay.wake,
         rolled_back=evaluator.forget,
+        traces=app.state.traces,
     )
     settings: ServiceSettings = app.state.settings
     watch = Watch(

@@ -17,6 +17,7 @@ class Received(NamedTuple):
     verified: bool
     body: dict[str, Any]
     text: str
+    headers: dict[str, str]
 
 
 class Receiver:
@@ -54,7 +55,8 @@ class Receiver:
         except (KeyError, WebhookVerificationError):
             verified = False
         body = json.loads(raw)
-        self.received.append(Received(lower["webhook-id"], path, verified, body, raw.decode()))
+        received = Received(lower["webhook-id"], path, verified, body, raw.decode(), lower)
+        self.received.append(received)
 
     def next_status(self) -> int:
         return self._statuses.pop(0) if self._statuses else 204
