@@ -1,7 +1,7 @@
 """What operators ask of a service: is it alive, is it ready, how far behind is it?"""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -12,8 +12,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import consumer, outbox
+from libs.common import consumer, outbox, tenants
 from libs.common.database import Database
 from libs.common.eventlog import EventLog, LogUnavailable, TopicPartition
 from libs.common.problems import Unavailable
@@ -50,7 +51,7 @@ def add_routes(app: FastAPI, name: str) -> None:
         return Response(generate_latest() + measured, media_type=CONTENT_TYPE_LATEST)
 
 
-class _Figures(Collector):
+class Figures(Collector):
     """One service's figures of this moment, in Prometheus' form."""
 
     def __init__(self, service: str) -> None:
@@ -59,20 +60,43 @@ class _Figures(Collector):
 
     def add(self, name: str, meaning: str, value: float, **labels: str) -> None:
         """Add a figure; the same name again, with other labels, is a further line."""
-        made = GaugeMetricFamily(f"firstbell_{name}", meaning, labels=["service", *labels])
-        family = self._families.setdefault(name, made)
+        family = self._family(name, meaning, *labels)
         family.add_metric([self._service, *labels.values()], value)
+
+    def add_each(
+        self, name: str, meaning: str, label: str, values: Iterable[tuple[str, float]]
+    ) -> None:
+        """Add a figure for each value of a label; without any, its name alone is told."""
+        family = self._family(name, meaning, label)
+        for of, value in values:
+            family.add_metric([self._service, of], value)
+
+    def _family(self, name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+        made = GaugeMetricFamily(f"firstbell_{name}", meaning, labels=["service", *labels])
+        return self._families.setdefault(name, made)
 
     def collect(self) -> Iterable[Metric]:
         """Return every figure."""
         return self._families.values()
 
 
+Measure = Callable[[AsyncConnection, Figures], Awaitable[None]]
+"""Adds what one service alone can tell of its work."""
+
+
+async def tell_nothing(_: AsyncConnection, __: Figures) -> None:
+    """Add nothing to what every service tells."""
+
+
 async def _measured(name: str, state: Any) -> bytes:
     # Not gauges in the usual registry: services that share a process share that one, and each
     # would tell the others' figures as they stood when those were last asked.
-    figures = _Figures(name)
-    following = await _measure_database(figures, state.database, name)
+    figures = Figures(name)
+    # Who asks bears no token: what is told are counts over everybody's rows.
+    with tenants.everything():
+        following = await _measure_database(figures, state.database, name)
+        if following is not None:
+            await _measure_work(figures, state.database, state.measure)
     if following:
         await _measure_log(figures, state.log, following)
     registry = CollectorRegistry()
@@ -81,7 +105,7 @@ async def _measured(name: str, state: Any) -> bytes:
 
 
 async def _measure_database(
-    figures: _Figures, database: Database, group: str
+    figures: Figures, database: Database, group: str
 ) -> Mapping[TopicPartition, int] | None:
     try:
         async with asyncio.timeout(MEASURED_WITHIN_S), database.reading() as db:
@@ -100,8 +124,16 @@ async def _measure_database(
     return following
 
 
+async def _measure_work(figures: Figures, database: Database, measure: Measure) -> None:
+    try:
+        async with asyncio.timeout(MEASURED_WITHIN_S), database.reading() as db:
+            await measure(db, figures)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("not measured: work", error=type(error).__name__)
+
+
 async def _measure_log(
-    figures: _Figures, event_log: EventLog, following: Mapping[TopicPartition, int]
+    figures: Figures, event_log: EventLog, following: Mapping[TopicPartition, int]
 ) -> None:
     try:
         async with asyncio.timeout(MEASURED_WITHIN_S):

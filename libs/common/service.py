@@ -176,11 +176,12 @@ def build(
     settings: ServiceSettings,
     run: Callable[[FastAPI, Running], Awaitable[None]],
     log_of: Callable[[ServiceSettings], EventLog] = event_log,
+    measure: operation.Measure = operation.tell_nothing,
 ) -> FastAPI:
     """Build a service's app. Nothing is opened until its lifespan starts.
 
     `app.state` then has `settings`, `database`, `log`, `traces` and `verifier`; `run` sets up the
-    rest and starts the service's background work.
+    rest and starts the service's background work; `measure` adds to `/metrics`.
     """
 
     @asynccontextmanager
@@ -208,6 +209,7 @@ def build(
         telemetry=traces.of_requests,
     )
     app.state.traces = traces
+    app.state.measure = measure
     app.state.settings = settings
     app.state.verifier = Verifier(settings)
     add_problem_handlers(app)

@@ -24,6 +24,7 @@ from services.notify import (
 from services.notify.api import router
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
+from services.notify.figures import measure
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
 from services.notify.rounds import Due, Round, Take
@@ -41,7 +42,8 @@ ROUNDS: Mapping[str, tuple[Due, Take]] = {
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """Build the service. Nothing is opened until its lifespan starts."""
-    app = build("notify", "Decides who may know what of a bell, and tells them.", settings, _run)
+    description = "Decides who may know what of a bell, and tells them."
+    app = build("notify", description, settings, _run, measure=measure)
     app.state.notifier = Notifier(sharing_rules.load(settings.agreement))
     app.include_router(router)
     return app

@@ -15,6 +15,7 @@ from libs.common.retention import start_of
 from libs.common.school_day import london_day
 from services.notify import alert_store, holding_store, ledger, life_store, store
 from services.notify.deciding import Decided
+from services.notify.figures import DECISIONS
 from services.notify.routing import Person, Recipient
 from services.notify.school_hours import SchoolDays
 from services.notify.sharing import NOTHING
@@ -60,6 +61,7 @@ class Telling:
     def record(self, bell: Mapping[str, Any], one: Decided, cause: object, change: str) -> None:
         """Record what was decided for one recipient; `cause` is what it was decided upon."""
         recipient, decision = one.recipient, one.decision
+        DECISIONS.labels(decision.verdict).inc()
         self.records.append(
             {
                 "id": str(id_of("disclosure", cause, recipient.person.id)),

@@ -6,14 +6,14 @@ from libs.common.consumer import Consumer
 from libs.common.events import CALENDAR, INVOLVEMENTS, REGISTERS, ROLL
 from libs.common.outbox import Relay
 from libs.common.retention import daily
-from libs.common.school_day import Session
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
 from services.risk.evaluate import Evaluator
+from services.risk.figures import measuring
 from services.risk.retention import erase
 from services.risk.rule_settings import rules_in_force
-from services.risk.watch import Watch
+from services.risk.watch import Watch, hours_of
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -22,7 +22,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     Raises:
         RulesRefused: the settings name rules, or a file of their parameters, that cannot be used.
     """
-    app = build("risk", "Turns registers into bells, each with its reasons.", settings, _run)
+    description = "Turns registers into bells, each with its reasons."
+    app = build("risk", description, settings, _run, measure=measuring(settings))
     app.state.evaluator = Evaluator(rules_in_force(settings))
     for part in (api, attendance_api, areas_api):
         app.include_router(part.router)
@@ -47,7 +48,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         app.state.database,
         app.state.log,
         Evaluator(evaluator.rules),
-        {Session.am: settings.register_due_am, Session.pm: settings.register_due_pm},
+        hours_of(settings),
         relay.wake,
     )
     app.state.watch = watch

@@ -12,6 +12,7 @@ from libs.common import consumer
 from libs.common.database import Database
 from libs.common.eventlog import EventLog, LogUnavailable
 from libs.common.school_day import LONDON, Session, ordinal_of, utc_now
+from libs.common.settings import ServiceSettings
 from services.risk import store
 from services.risk.evaluate import Evaluator
 
@@ -28,6 +29,11 @@ def latest_due(now: datetime, hours: dict[Session, time]) -> int | None:
     here = now.astimezone(LONDON)
     due = [session for session in Session if here.time() >= hours[session]]
     return ordinal_of(here.date(), due[-1]) if due else None
+
+
+def hours_of(settings: ServiceSettings) -> dict[Session, time]:
+    """Return when each session's registers are due."""
+    return {Session.am: settings.register_due_am, Session.pm: settings.register_due_pm}
 
 
 @dataclass

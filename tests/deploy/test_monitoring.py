@@ -48,9 +48,9 @@ async def test_every_metric_that_is_asked_for_is_told(settings: ServiceSettings)
     async with serving(up.create_app(settings), *up.SERVICES, settings=settings) as client:
 
         async def told() -> set[str]:
-            answer = await client.get("/risk/metrics")
-            typed = [line.split() for line in answer.text.splitlines() if "# TYPE" in line]
-            return {words[2] for words in typed}
+            answers = [(await client.get(f"/{name}/metrics")).text for name in up.SERVICES]
+            lines = [line for text in answers for line in text.splitlines()]
+            return {line.split()[2] for line in lines if line.startswith("# TYPE")}
 
         async def subscribed() -> bool:
             return "firstbell_consumer_lag_records" in await told()
