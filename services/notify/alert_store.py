@@ -81,7 +81,11 @@ async def save_children(
 
 async def save_bells(db: AsyncConnection, bells: Iterable[dict[str, Any]]) -> None:
     """Keep bells as they were told."""
-    rows = [{"id": UUID(bell["id"]), "upn": bell["upn"], "bell": bell} for bell in bells]
+    names = ("upn", "urn", "kind", "status")
+    rows = [
+        {"id": UUID(bell["id"]), **{name: bell[name] for name in names}, "bell": bell}
+        for bell in bells
+    ]
     await upsert(db, StoredBell, rows)
 
 

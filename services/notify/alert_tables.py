@@ -91,6 +91,20 @@ class Preferences(Base):
     """Of a weekly digest; Monday is 0."""
     most_a_day: Mapped[int | None]
     """Beyond so many messages in a day, what is not urgent waits for the next digest."""
+    together: Mapped[str] = mapped_column(String(10))
+    """none, family or group: whose alerts of the same ten minutes are one message."""
+
+
+class MessagesOfDay(Base):
+    """How many messages went on a day to a practitioner who has preferences."""
+
+    __tablename__ = "messages_of_day"
+
+    practitioner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    messages: Mapped[int]
+    told: Mapped[bool]
+    """Whether the operator was told that it is the limit."""
 
 
 class Held(Base):
@@ -102,8 +116,11 @@ class Held(Base):
     bell: Mapped[UUID] = mapped_column(index=True)
     recipient: Mapped[str] = mapped_column(String(64))
     why: Mapped[str] = mapped_column(String(20))
-    """digest, limit, silenced or inhibited."""
+    """silenced, inhibited, digest, limit, morning or together."""
     by: Mapped[UUID | None] = mapped_column(index=True)
     """The silence, or the bell, that holds it back."""
     due_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     """When it is looked at again; None: when what holds it back ends."""
+    bundle: Mapped[str | None] = mapped_column(String(200))
+    """All of a recipient's that have the same become one message."""
+    since: Mapped[datetime] = mapped_column(Instant)

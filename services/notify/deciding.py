@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -52,6 +53,8 @@ class Decided(NamedTuple):
     """Who is to be asked to approve: practitioner and role; None: nobody needs to be."""
     footings: frozenset[str] = frozenset()
     """On which anybody works with the child today."""
+    pupil: Mapping[str, Any] = MappingProxyType({})
+    """What the school's roll says of the child."""
 
 
 async def known_of(
@@ -164,7 +167,7 @@ class _Matter(NamedTuple):
         if asked and decision.fields:
             body["approvals"] = asked
         asks = self._asks(recipient, decision)
-        return Decided(recipient, decision, body, cut, asks, self.footings)
+        return Decided(recipient, decision, body, cut, asks, self.footings, self.facts.pupil)
 
     def _decision(self, recipient: Recipient) -> Decision:
         state = self._state(recipient)

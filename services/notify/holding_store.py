@@ -1,15 +1,36 @@
-"""Queries about silences and what they hold back. Nothing here commits."""
+"""Queries about what is held back, and what holds it: silences, wishes, other bells."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import upsert
-from services.notify.tables import Held, Silence
+from libs.common.database import add_missing, upsert
+from services.notify.tables import (
+    Alert,
+    Held,
+    MessagesOfDay,
+    Preferences,
+    Silence,
+    StoredBell,
+)
+from services.notify.timing import GATHER_FOR, Wishes
+
+TOGETHER_WITHIN = GATHER_FOR
+"""What is due so soon goes out with what is due now."""
+MOST_TOGETHER = 100
+"""Alerts in one message; the others follow in the next."""
+OPEN = ("raised", "acknowledged", "in_progress")
+
+
+class OfDay(NamedTuple):
+    """A recipient's messages of a day, and whether the operator knows that it is their limit."""
+
+    messages: int
+    told: bool
 
 
 async def silences_on(
@@ -36,10 +57,104 @@ async def save_held(
         await db.execute(delete(Held).where(Held.alert.in_(list(let_go))))
 
 
-async def bells_due(db: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
-    """Return bells with an alert that is to be looked at again, the longest due first."""
-    query = select(Held.bell).where(Held.due_at <= now).order_by(Held.due_at).limit(limit)
-    return list(dict.fromkeys((await db.execute(query)).scalars()))
+async def alerts_due(db: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Return alerts that are to be looked at again, the longest due first.
+
+    Due is also what another bell holds back that rings no more, or that the recipient has closed:
+    it is looked for, and not told by who ends it, so that none is missed however the two meet.
+    """
+    closed = select(Alert.id).where(
+        Alert.bell == Held.by, Alert.recipient == Held.recipient, Alert.status == "closed"
+    )
+    still = select(StoredBell.id).where(
+        StoredBell.id == Held.by, StoredBell.status == "ringing", ~closed.exists()
+    )
+    query = (
+        select(Held.alert)
+        .where(or_(Held.due_at <= now, and_(Held.due_at.is_(None), ~still.exists())))
+        .order_by(Held.due_at, Held.alert)
+        .limit(limit)
+    )
+    return list((await db.execute(query)).scalars())
+
+
+async def due_with(db: AsyncConnection, alert: UUID, now: datetime) -> list[Row[Any]]:
+    """Return what is held of an alert, with all that is due to be told in one message with it."""
+    table = Held.__table__
+    first = (await db.execute(select(table).where(Held.alert == alert))).first()
+    if first is None or first.bundle is None:
+        return [first] if first is not None else []
+    query = (
+        select(table)
+        .where(
+            Held.recipient == first.recipient,
+            Held.bundle == first.bundle,
+            Held.due_at <= now + TOGETHER_WITHIN,
+        )
+        .order_by(Held.due_at, Held.alert)
+        .limit(MOST_TOGETHER)
+    )
+    return list(await db.execute(query))
+
+
+async def ringing_at(
+    db: AsyncConnection, urns: Collection[str], kinds: Collection[str]
+) -> dict[tuple[str, str], UUID]:
+    """Return which bells of these kinds about these schools themselves ring."""
+    if not kinds:
+        return {}
+    table = StoredBell
+    query = select(table.urn, table.kind, table.id).where(
+        table.urn.in_(list(urns)),
+        table.kind.in_(list(kinds)),
+        table.upn.is_(None),
+        table.status == "ringing",
+    )
+    return {(row.urn, row.kind): row.id for row in await db.execute(query)}
+
+
+async def open_alerts(
+    db: AsyncConnection, upns: Collection[str | None], kinds: Collection[str]
+) -> dict[tuple[str, str | None, str], UUID]:
+    """Return whose alerts of these kinds about these children are open: their bells."""
+    if not kinds:
+        return {}
+    query = select(Alert.recipient, Alert.upn, Alert.kind, Alert.bell).where(
+        Alert.upn.in_([upn for upn in upns if upn is not None]),
+        Alert.kind.in_(list(kinds)),
+        Alert.status.in_(OPEN),
+    )
+    return {(row.recipient, row.upn, row.kind): row.bell for row in await db.execute(query)}
+
+
+async def wishes(db: AsyncConnection) -> dict[str, Wishes]:
+    """Return how those want to hear who have said so."""
+    names = [getattr(Preferences, name) for name in Wishes._fields]
+    rows = await db.execute(select(Preferences.practitioner, *names))
+    return {row[0]: Wishes(*row[1:]) for row in rows}
+
+
+async def messages_of(db: AsyncConnection, day: date) -> dict[str, OfDay]:
+    """Return how many messages have gone to each recipient on a day, of those who have wishes."""
+    table = MessagesOfDay
+    query = select(table.practitioner, table.messages, table.told).where(table.day == day)
+    return {row[0]: OfDay(row.messages, row.told) for row in await db.execute(query)}
+
+
+async def count_messages(
+    db: AsyncConnection, day: date, sent: Mapping[str, int], told: Collection[str]
+) -> None:
+    """Count messages, and note of whom the operator was told that their limit is reached."""
+    table = MessagesOfDay
+    whose = sorted({*sent, *told})
+    new = [{"practitioner": who, "day": day, "messages": 0, "told": False} for who in whose]
+    await add_missing(db, table, new)
+    for who in whose:
+        values: dict[str, Any] = {"messages": table.messages + sent.get(who, 0)}
+        values |= {"told": True} if who in told else {}
+        await db.execute(
+            update(table).where(table.practitioner == who, table.day == day).values(values)
+        )
 
 
 async def silences_of(db: AsyncConnection, practitioner: str, day: date) -> list[Row[Any]]:

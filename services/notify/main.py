@@ -35,7 +35,7 @@ from services.notify.sharing_rules import SharingRules, Watcher
 ROUNDS: Mapping[str, tuple[Due, Take]] = {
     "approvals": (alert_store.bells_overdue, approvals.ask_further),
     "escalations": (life_store.bells_unanswered, escalating.pass_on),
-    "held": (holding_store.bells_due, holding.let_go),
+    "held": (holding_store.alerts_due, holding.let_go),
 }
 """What is due by the clock, and what is done then."""
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notify.messages import parts_of, with_parts
 from services.notify.reading import as_seen_now
 from services.notify.sharing_rules import SharingRules
 from services.notify.shown import bare
@@ -34,24 +35,35 @@ async def decide_again(db: AsyncConnection, rules: SharingRules, now: datetime) 
         .with_for_update(skip_locked=True)
     )
     messages = {row.number: json.loads(row.body) for row in await db.execute(query)}
-    alerts = {UUID(message["data"]["alert"]) for message in messages.values()}
+    parts = [part for message in messages.values() for part in parts_of(message)]
+    alerts = {UUID(part["alert"]) for part in parts}
     if not alerts:
         return
     rows = await db.execute(select(Alert.__table__).where(Alert.id.in_(alerts)))
     seen = await as_seen_now(db, [dict(row._mapping) for row in rows], rules, now)
     shown = {str(one.row["id"]): one.row["shown"] for one in seen}
     for number, message in messages.items():
-        values = _values(message, shown.get(message["data"]["alert"]))
+        values = _values(message, shown)
         if values:
             await db.execute(update(Delivery).where(Delivery.number == number).values(values))
 
 
-def _values(message: Mapping[str, Any], now: Mapping[str, Any] | None) -> dict[str, Any]:
-    held = message["data"]
-    if now is not None and now["withheld"] == held["withheld"]:
-        return {}
-    if now is None and message["type"] not in {"alert.cleared", "alert.withdrawn"}:
+def _values(message: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    parts = parts_of(message)
+    told = [_as_told_now(message["type"], part, shown.get(part["alert"])) for part in parts]
+    left = [part for part in told if part is not None]
+    if not left:
         return {"state": "dead", "last_outcome": NOT_ANY_MORE}
-    names = {name: held[name] for name in ("alert", "bell")}
-    data = {**names, **bare(held)} if now is None else now
-    return {"body": msgspec.json.encode({**message, "data": data}).decode()}
+    if left == parts:
+        return {}
+    return {"body": msgspec.json.encode(with_parts(message, left)).decode()}
+
+
+def _as_told_now(
+    type_: str, held: dict[str, Any], now: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    if now is not None:
+        return held if now["withheld"] == held["withheld"] else now
+    if type_ not in {"alert.cleared", "alert.withdrawn"}:
+        return None
+    return {"alert": held["alert"], "bell": held["bell"], **bare(held)}

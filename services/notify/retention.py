@@ -26,6 +26,7 @@ from services.notify.tables import (
     Handover,
     Held,
     Involvements,
+    MessagesOfDay,
     Silence,
     StoredBell,
 )
@@ -47,7 +48,8 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
             "silences": await erase_where(db, Silence, Silence.until < oldest),
             "escalations": await erase_where(db, Escalation, Escalation.at < start_of(oldest)),
             "hand_overs": await erase_where(db, Handover, Handover.offered_at < start_of(oldest)),
-            "held": await erase_where(db, Held, Held.due_at < start_of(oldest)),
+            "held": await erase_where(db, Held, Held.since < start_of(oldest)),
+            "messages_of_day": await erase_where(db, MessagesOfDay, MessagesOfDay.day < oldest),
             "reads": await erase_where(db, AlertRead, AlertRead.day < oldest),
             "deliveries": await erase_where(
                 db, Delivery, Delivery.created_at < sent_from, Delivery.state != "pending"

@@ -4,9 +4,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
-from services.notify.vocabulary import Footing, Role, Severity
+from services.notify.vocabulary import EXACT_KINDS, Footing, Role, Severity
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 HowSoon = Literal["at_once", "same_morning", "digest"]
@@ -54,11 +61,29 @@ class Route(_Part):
         )
 
 
+class Inhibition(_Part):
+    """While a bell of one kind rings, messages about lesser ones are held back."""
+
+    rings: Kind
+    of: Literal["child", "school"]
+    """Whether it is about the same child, in an open alert of the same recipient; or the school."""
+    holds: tuple[Kind, ...] = Field(min_length=1)
+
+    @field_validator("holds")
+    @classmethod
+    def _surmise(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        exact = sorted(EXACT_KINDS.intersection(kinds))
+        if exact:
+            raise ValueError(f"{exact[0]} counts exactly and is never held back")
+        return kinds
+
+
 class Routes(_Part):
     """The routes file."""
 
     version: int
     routes: tuple[Route, ...]
+    inhibitions: tuple[Inhibition, ...] = ()
 
     @model_validator(mode="after")
     def _each_has_a_name_of_its_own(self) -> "Routes":

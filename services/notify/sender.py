@@ -19,6 +19,7 @@ from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import ledger, store
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
+from services.notify.messages import parts_of
 from services.notify.secrets import Vault
 from services.notify.vocabulary import FIELDS
 
@@ -136,27 +137,26 @@ class Sender:
 
 
 def _delivered(row: Row[Any], now: datetime) -> list[dict[str, Any]]:
-    """Return the ledger's record that a message has come to its receiver; none of a test's."""
-    told = json.loads(row.body)["data"]
-    if "bell" not in told:
-        return []
+    """Return the ledger's records that a message has come to its receiver; none of a test's."""
+    return [_one_delivered(told, row, now) for told in parts_of(json.loads(row.body))]
+
+
+def _one_delivered(told: dict[str, Any], row: Row[Any], now: datetime) -> dict[str, Any]:
     withheld = told["withheld"]
-    return [
-        {
-            "id": str(id_of("delivered", row.id, row.attempts + 1)),
-            "bell": told["bell"],
-            "upn": row.upn,
-            "recipient": row.practitioner or row.agency,
-            "decision": "delivered",
-            "fields": [field for field in FIELDS if field not in withheld],
-            "withheld": withheld,
-            "basis": told["basis"],
-            "policies": [],
-            "decided_at": now.isoformat(),
-            "delivery": str(row.id),
-            "endpoint": str(row.endpoint),
-        }
-    ]
+    return {
+        "id": str(id_of("delivered", row.id, row.attempts + 1, told["bell"])),
+        "bell": told["bell"],
+        "upn": row.upn,
+        "recipient": row.practitioner or row.agency,
+        "decision": "delivered",
+        "fields": [field for field in FIELDS if field not in withheld],
+        "withheld": withheld,
+        "basis": told["basis"],
+        "policies": [],
+        "decided_at": now.isoformat(),
+        "delivery": str(row.id),
+        "endpoint": str(row.endpoint),
+    }
 
 
 async def _drain(answer: httpx.Response) -> None:

@@ -89,7 +89,11 @@ def _with(path: Path, agreed: Agreement, routes: Routes, texts: dict[str, str]) 
     if faults := faults_in(agreed, national):
         raise NotUsable([f"{path}: {fault}" for fault in faults])
     try:
-        both = Routes(version=routes.version, routes=(*routes.routes, *agreed.routes))
+        both = Routes(
+            version=routes.version,
+            routes=(*routes.routes, *agreed.routes),
+            inhibitions=routes.inhibitions,
+        )
         policies = Policies(cedar + agreed.policies, agreed.relied_from)
     except ValueError as error:
         raise NotUsable([f"{path}: {error}"]) from None

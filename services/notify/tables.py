@@ -13,6 +13,7 @@ from services.notify.alert_tables import Cover as Cover
 from services.notify.alert_tables import Escalation as Escalation
 from services.notify.alert_tables import Handover as Handover
 from services.notify.alert_tables import Held as Held
+from services.notify.alert_tables import MessagesOfDay as MessagesOfDay
 from services.notify.alert_tables import Preferences as Preferences
 from services.notify.alert_tables import Silence as Silence
 from services.notify.base import Base as Base
@@ -79,6 +80,9 @@ class StoredBell(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     upn: Mapped[str | None] = mapped_column(String(13), index=True)
+    urn: Mapped[str] = mapped_column(String(6), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(10))
     bell: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 

@@ -2,20 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import id_of
-from libs.common.retention import start_of
-from libs.common.school_day import london_day
-from services.notify import alert_store, holding_store, ledger, life_store, store
+from services.notify import alert_store, ledger, life_store, store
 from services.notify.deciding import Decided
 from services.notify.figures import DECISIONS
+from services.notify.noise import Noise, only_silences
 from services.notify.routing import Person, Recipient
 from services.notify.school_hours import SchoolDays
 from services.notify.sharing import NOTHING
@@ -37,14 +36,12 @@ class Telling:
     policy_version: str
     alerts: Alerts
     endpoints: dict[str, list[UUID]]
-    school_days: dict[str, SchoolDays] = field(default_factory=dict)
+    noise: Noise
+    """What holds messages back."""
+    school_days: Mapping[str, SchoolDays] = field(default_factory=dict)
     """By URN."""
-    silences: dict[tuple[str, str | None, str], Row[Any]] = field(default_factory=dict)
-    """In force today, by practitioner, child and kind."""
-    held: dict[UUID, Row[Any]] = field(default_factory=dict)
-    """Alerts of which no message has told yet."""
-    to_hold: dict[UUID, dict[str, Any]] = field(default_factory=dict)
-    let_go: set[UUID] = field(default_factory=set)
+    gathered: dict[str, list[dict[str, Any]]] | None = None
+    """By recipient, what becomes one message; None: each alert is one."""
     changed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     approvals: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +51,7 @@ class Telling:
         """Write everything."""
         await alert_store.save_alerts(db, list(self.changed.values()))
         await alert_store.save_approvals(db, list(self.approvals.values()))
-        await holding_store.save_held(db, self.to_hold.values(), self.let_go)
+        await self.noise.write(db)
         await store.add_deliveries(db, self.deliveries)
         await ledger.append(db, self.records)
 
@@ -116,7 +113,7 @@ class Telling:
         held = alerts.get(one.recipient.person.id) or _new_alert(bell, one.recipient)
         if kind == "alert.raised":
             held = {**held, "answer_by": self._answer_by(bell, one, held["route"])}
-        self.send(bell, kind, held, one.body, cause, **more)
+        self.send(bell, kind, held, one.body, cause, one.pupil, **more)
 
     def _answer_by(
         self, bell: Mapping[str, Any], one: Decided, route: Mapping[str, Any] | None
@@ -133,6 +130,7 @@ class Telling:
         held: Mapping[str, Any],
         body: Mapping[str, Any],
         cause: object,
+        pupil: Mapping[str, Any] = MappingProxyType({}),
         **more: Any,
     ) -> None:
         """Bring an alert up to date with this body, and send it; `more` goes into its history."""
@@ -140,51 +138,32 @@ class Telling:
         entry = {"at": self.now.isoformat(), "what": kind, "by": "firstbell", **more}
         row = {**held, "shown": body, "history": [*held["history"], entry]}
         row["status"] = _status(held["status"], kind, bell["status"])
-        type_ = self._type_now(row, kind, bell)
+        type_ = self.noise.type_now(row, kind, bell, pupil)
         if type_ is None:
             self.keep({**row, "answer_by": None})
             return
         self.keep({**row, "told_at": self.now})
+        if self.gathered is not None:
+            self.gathered.setdefault(row["recipient"], []).append({**row, "cause": cause})
+            return
         message = {"type": type_, "timestamp": self.now.isoformat(), "data": body}
+        self.post(row, message, bell["upn"], cause, row["id"])
+
+    def post(
+        self, row: Mapping[str, Any], message: dict[str, Any], upn: str | None, *what: object
+    ) -> None:
+        """Send a message to wherever the recipient of this alert is reached."""
+        self.noise.sending[row["recipient"]] += 1
         owners = (f"practitioner {row['recipient']}", f"agency {row['agency']}")
         self.deliveries += [
-            delivery(endpoint, bell["upn"], message, self.now, "bell", cause, row["id"])
+            delivery(endpoint, upn, message, self.now, "bell", *what)
             for owner in owners
             for endpoint in self.endpoints.get(owner, ())
         ]
 
-    def _type_now(self, row: Mapping[str, Any], kind: str, bell: Mapping[str, Any]) -> str | None:
-        """Return which message goes out now; None: nothing, since its recipient is not to hear.
-
-        Who has heard nothing of an alert hears nothing of its end, and of its growing worse that
-        it rings.
-        """
-        id, was_held = row["id"], row["id"] in self.held or row["id"] in self.to_hold
-        if kind in {"alert.raised", "alert.escalated"}:
-            silence = self.silences.get((row["recipient"], bell["upn"], bell["kind"]))
-            if silence is not None and bell["severity"] != "urgent":
-                if was_held or kind == "alert.raised":
-                    self._hold(row, silence)
-                return None
-        if not was_held:
-            return kind
-        self.to_hold.pop(id, None)
-        self.let_go.add(id)
-        return "alert.raised" if bell["status"] == "ringing" else None
-
-    def _hold(self, row: Mapping[str, Any], silence: Row[Any]) -> None:
-        self.let_go.discard(row["id"])
-        self.to_hold[row["id"]] = {
-            "alert": row["id"],
-            "bell": row["bell"],
-            "recipient": row["recipient"],
-            "why": "silenced",
-            "by": silence.id,
-            "due_at": start_of(silence.until + timedelta(days=1)),
-        }
-
     def keep(self, row: dict[str, Any]) -> None:
         """Keep an alert as it stands."""
+        self.noise.note(row)
         self.changed[row["id"]] = self.alerts[row["bell"]][row["recipient"]] = row
 
 
@@ -199,9 +178,8 @@ async def telling(
     alerts = await alert_store.alerts_by_bell(db, bells)
     days = await life_store.school_days_of(db, urns) if urns else {}
     endpoints = await store.open_endpoints(db)
-    silences = await holding_store.silences_on(db, london_day(now))
-    held = await holding_store.held_of(db, bells)
-    return Telling(now, policy_version, alerts, endpoints, days, silences, held)
+    noise = await only_silences(db, bells, now)
+    return Telling(now, policy_version, alerts, endpoints, noise, days)
 
 
 def is_always(bell: Mapping[str, Any], one: Decided) -> bool:

@@ -9,6 +9,7 @@ from services.notify.api import (
     disclosures,
     endpoints,
     involvements,
+    preferences,
     record,
     restrictions,
     sharing,
@@ -19,6 +20,6 @@ from services.notify.api import (
 router = APIRouter(prefix="/v1")
 for part in (
     directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
-    record, silences, standing_in,
+    record, silences, standing_in, preferences,
 ):  # fmt: skip
     router.include_router(part.router)

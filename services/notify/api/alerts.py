@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, select, tuple_, update
 
 from libs.common.auth import Caller
 from libs.common.problems import (
@@ -21,12 +21,20 @@ from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import reading
 from services.notify.api.access import AlertReader, AlertWriter
 from services.notify.reading import Seen
-from services.notify.tables import Alert
+from services.notify.tables import Alert, Held
 
 router = APIRouter(tags=["alerts"])
 Note = Annotated[str | None, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 NOT_FOUND = "There is no such alert of the caller's."
 CHANGES = documented(NotFound, Conflict, TooLarge, UnsupportedMediaType)
+
+
+class HeldOut(BaseModel):
+    """That no message has told of the alert yet."""
+
+    why: str = Field(description="silenced, inhibited, digest, limit, morning or together.")
+    since: datetime
+    until: datetime | None = Field(description="None: until the bell that holds it back is over.")
 
 
 class AlertOut(BaseModel):
@@ -52,6 +60,7 @@ class AlertOut(BaseModel):
     route: dict[str, Any] | None = Field(
         None, description="Why it is told here, how soon, by which means, and who is next."
     )
+    held: HeldOut | None = Field(None, description="Why its recipient was sent no message of it.")
 
 
 class ActionIn(BaseModel):
@@ -74,13 +83,24 @@ class ClosingIn(BaseModel):
     note: Note = None
 
 
+def _which(
+    status: Annotated[str | None, Query(max_length=20, pattern=r"^[a-z_]*$")] = None,
+    kind: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z-]*$")] = None,
+    thread: UUID | None = None,
+    held: Annotated[bool | None, Query(description="Those held back, or those not.")] = None,
+) -> list[ColumnElement[bool]]:
+    asked = {Alert.status: status, Alert.kind: kind, Alert.thread: thread}
+    found = [column == value for column, value in asked.items() if value is not None]
+    if held is not None:
+        found.append(Held.alert.is_not(None) if held else Held.alert.is_(None))
+    return found
+
+
 @router.get("/alerts", summary="List alerts, newest first", responses=documented())
 async def get_alerts(
     request: Request,
     caller: AlertReader,
-    status: Annotated[str | None, Query(max_length=20, pattern=r"^[a-z_]*$")] = None,
-    kind: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z-]*$")] = None,
-    thread: UUID | None = None,
+    which: Annotated[list[ColumnElement[bool]], Depends(_which)],
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AlertOut]:
@@ -89,13 +109,7 @@ async def get_alerts(
     Each is decided again as it is read, and one that its recipient may see no more is left out: a
     page can hold fewer alerts than `limit` while there is a next one.
     """
-    query = _own(caller).order_by(Alert.raised_at.desc(), Alert.id.desc())
-    if status is not None:
-        query = query.where(Alert.status == status)
-    if kind is not None:
-        query = query.where(Alert.kind == kind)
-    if thread is not None:
-        query = query.where(Alert.thread == thread)
+    query = _own(caller).where(*which).order_by(Alert.raised_at.desc(), Alert.id.desc())
     place = after(cursor, tuple[datetime, UUID])
     if place is not None:
         query = query.where(tuple_(Alert.raised_at, Alert.id) < tuple_(*place))
@@ -141,7 +155,9 @@ async def close(request: Request, caller: AlertWriter, id: UUID, closing: Closin
 
 
 def _own(caller: Caller) -> Select[Any]:
-    query = select(Alert.__table__)
+    query = select(
+        Alert.__table__, Held.why, Held.since.label("held_since"), Held.due_at
+    ).outerjoin(Held, Held.alert == Alert.id)
     if caller.is_admin:
         return query
     if caller.practitioner is not None:
@@ -166,7 +182,7 @@ async def own_seen(
         NotFound: it is none of theirs, or may be seen no more.
     """
     query = _own(caller).where(Alert.id == id)
-    row = (await db.execute(query.with_for_update() if lock else query)).first()
+    row = (await db.execute(query.with_for_update(of=Alert.__table__) if lock else query)).first()
     notifier = request.app.state.notifier
     rows = [row._mapping] if row else []
     for seen in await reading.as_seen_now(db, rows, notifier.rules, notifier.now()):
@@ -222,4 +238,9 @@ def alert_of(row: Mapping[str, Any]) -> AlertOut:
     names = ("id", "bell", "kind", "status", "raised_at", "history", "route", "thread")
     kept = {name: row[name] for name in names}
     shown = {name: value for name, value in row["shown"].items() if name not in {"alert", *kept}}
-    return AlertOut(**kept, **shown)
+    held = (
+        HeldOut(why=row["why"], since=row["held_since"], until=row["due_at"])
+        if row.get("why")
+        else None
+    )
+    return AlertOut(**kept, **shown, held=held)

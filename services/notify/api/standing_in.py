@@ -26,7 +26,7 @@ from libs.common.service import Page, json_only
 from services.notify import handing_over, store, taking_over
 from services.notify.api.access import AlertReader, AlertWriter
 from services.notify.api.alerts import own_seen
-from services.notify.api.parts import Id, wrong
+from services.notify.api.parts import Id, must_be_theirs, wrong
 from services.notify.tables import Cover, Handover, Practitioner
 from services.notify.vocabulary import Name
 
@@ -77,7 +77,7 @@ async def put_cover(request: Request, caller: AlertWriter, id: Id, cover: CoverB
     """
     async with request.app.state.database.transaction() as db:
         await _must_be_colleagues(db, id, cover.by, ["body", "by"])
-        await _must_be_theirs(db, caller, id)
+        await must_be_theirs(db, caller, id)
         dates: dict[str, date] = {"starts_on": cover.starts_on, "ends_on": cover.ends_on}
         await upsert(db, Cover, [{"practitioner": id, "by": cover.by, **dates}])
     return cover
@@ -88,7 +88,7 @@ async def put_cover(request: Request, caller: AlertWriter, id: Id, cover: CoverB
 async def get_cover(request: Request, caller: AlertReader, id: Id) -> CoverBody:
     """Return the cover that was set last; it may be over, or yet to begin."""
     async with request.app.state.database.reading() as db:
-        await _must_be_theirs(db, caller, id)
+        await must_be_theirs(db, caller, id)
         row = await store.row_of(db, Cover, id)
     if row is None:
         raise NotFound(NO_COVER)
@@ -100,7 +100,7 @@ async def get_cover(request: Request, caller: AlertReader, id: Id) -> CoverBody:
 async def delete_cover(request: Request, caller: AlertWriter, id: Id) -> None:
     """Let nobody stand in any more; what was told meanwhile can be read by its stand-in no more."""
     async with request.app.state.database.transaction() as db:
-        await _must_be_theirs(db, caller, id)
+        await must_be_theirs(db, caller, id)
         if not (await db.execute(delete(Cover).where(Cover.practitioner == id))).rowcount:
             raise NotFound(NO_COVER)
 
@@ -164,18 +164,6 @@ async def _must_be_colleagues(db: AsyncConnection, one: str, other: str, at: lis
         raise wrong(at, "not a colleague of the same agency")
     if not set(rows[0].roles) & set(rows[1].roles):
         raise wrong(at, "holds none of the roles in which alerts come")
-
-
-async def _must_be_theirs(db: AsyncConnection, caller: Caller, id: str) -> None:
-    held = await store.row_of(db, Practitioner, id)
-    if held is None:
-        raise NotFound("There is no such practitioner.")
-    if not (caller.is_admin or caller.practitioner == id or _is_agencys(caller, held)):
-        raise Forbidden("This is for the practitioner themselves, or for their agency.")
-
-
-def _is_agencys(caller: Caller, practitioner: Any) -> bool:
-    return caller.practitioner is None and caller.agency == practitioner.agency
 
 
 def _person(caller: Caller) -> str:
