@@ -30,6 +30,7 @@ from libs.common.events import Bell, BellChanged, RollChanged, RollPupil
 from libs.common.identifiers import check_letter, id_of
 from services.notify import ledger, sharing_rules
 from services.notify.bells import Notifier
+from services.notify.noise import Noise
 from services.notify.sharing import Policies
 from services.notify.tables import Agency, Disclosure, Involvements, Practitioner
 from services.notify.telling import Telling
@@ -120,7 +121,7 @@ async def decide_and_record(
     """Decide for every recipient, and write the ledger."""
     for event in events:
         bell = msgspec.to_builtins(event.bell)
-        out = Telling(AT, notifier.rules.version, {}, {})
+        out = Telling(AT, notifier.rules.version, {}, {}, Noise(AT))
         for one in await notifier.decide(db, bell):
             out.record(bell, one, event.id, event.change)
         await ledger.append(db, out.records)

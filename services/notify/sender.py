@@ -1,9 +1,8 @@
 """The sender: signs messages, posts them, and records each attempt; no transaction is open then."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook
 
 from libs.common.database import Database
-from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import ledger, store
+from services.notify.delivered import records_of
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
-from services.notify.messages import parts_of
 from services.notify.secrets import Vault
-from services.notify.vocabulary import FIELDS
 
 AT_ONCE = 32
 """Messages under way at a time."""
@@ -101,7 +98,7 @@ class Sender:
         async with self._database.transaction() as db:
             await store.note_attempt(db, row.number, values)
             if outcome is Outcome.DELIVERED:
-                await ledger.append(db, _delivered(row, now))
+                await ledger.append(db, await records_of(db, row, now))
             if outcome is Outcome.GONE:
                 await store.disable(db, row.endpoint, now)
 
@@ -134,29 +131,6 @@ class Sender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
-
-
-def _delivered(row: Row[Any], now: datetime) -> list[dict[str, Any]]:
-    """Return the ledger's records that a message has come to its receiver; none of a test's."""
-    return [_one_delivered(told, row, now) for told in parts_of(json.loads(row.body))]
-
-
-def _one_delivered(told: dict[str, Any], row: Row[Any], now: datetime) -> dict[str, Any]:
-    withheld = told["withheld"]
-    return {
-        "id": str(id_of("delivered", row.id, row.attempts + 1, told["bell"])),
-        "bell": told["bell"],
-        "upn": row.upn,
-        "recipient": row.practitioner or row.agency,
-        "decision": "delivered",
-        "fields": [field for field in FIELDS if field not in withheld],
-        "withheld": withheld,
-        "basis": told["basis"],
-        "policies": [],
-        "decided_at": now.isoformat(),
-        "delivery": str(row.id),
-        "endpoint": str(row.endpoint),
-    }
 
 
 async def _drain(answer: httpx.Response) -> None:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notify.messages import DIGEST
 from services.notify.tables import Delivery, Endpoint, Involvements
 
 _OPEN_ENDPOINTS = (
@@ -49,12 +50,17 @@ async def claim_due(
 ) -> list[Row[Any]]:
     """Return deliveries that are due, put off by `lease` so that nobody else takes them.
 
-    A message waits for every earlier one to the same endpoint about the same child.
+    A message waits for every earlier one to the same endpoint about the same child; a digest, which
+    is about several, for all earlier ones, and all later ones for it.
     """
     earlier = Delivery.__table__.alias("earlier")
     blocked = select(earlier.c.number).where(
         earlier.c.endpoint == Delivery.endpoint,
-        earlier.c.upn.is_not_distinct_from(Delivery.upn),
+        or_(
+            earlier.c.upn.is_not_distinct_from(Delivery.upn),
+            earlier.c.type == DIGEST,
+            Delivery.type == DIGEST,
+        ),
         earlier.c.state == "pending",
         earlier.c.number < Delivery.number,
     )

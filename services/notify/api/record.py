@@ -1,7 +1,7 @@
 """A child's record: all that notify holds, and what it has shared (subject access)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from services.notify.api.alerts import AlertOut, alert_of
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
 from services.notify.api.endpoints import DeliveryOut, delivery_of
 from services.notify.involving import InvolvementBody
+from services.notify.messages import DIGEST, parts_of, with_parts
 from services.notify.tables import (
     Alert,
     Approval,
@@ -91,6 +92,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
     alerts = await _rows(db, Alert, upn, Alert.raised_at, Alert.id)
     told = ledger.entries().where(DisclosureContent.upn == upn).order_by(Disclosure.sequence)
     deliveries = await _rows(db, Delivery, upn, Delivery.number)
+    digests = await _digests(db, {str(row.id) for row in bells})
     restricted = await _rows(db, Restrictions, upn)
     approvals = await _rows(db, Approval, upn, Approval.requested_at)
     silences = await _rows(db, Silence, upn, Silence.created_at, Silence.id)
@@ -103,7 +105,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
         disclosures=[disclosure_of(row) for row in await db.execute(told)],
         restrictions=[one for row in restricted for one in row.restrictions],
         approvals=[dict(row._mapping) for row in approvals],
-        deliveries=[_held(row) for row in deliveries],
+        deliveries=[_held(row) for row in deliveries] + digests,
         silences=[dict(row._mapping) for row in silences],
     )
 
@@ -112,6 +114,19 @@ async def _rows(db: AsyncConnection, table: Any, upn: str, *order: Any) -> Seque
     return (
         await db.execute(select(table.__table__).where(table.upn == upn).order_by(*order))
     ).all()
+
+
+async def _digests(db: AsyncConnection, bells: Collection[str]) -> list[HeldDelivery]:
+    """Return the digests that told of these bells, with nothing of other children."""
+    query = select(Delivery.__table__).where(Delivery.type == DIGEST, Delivery.upn.is_(None))
+    found = []
+    for row in await db.execute(query.order_by(Delivery.number)) if bells else ():
+        message = json.loads(row.body)
+        parts = [part for part in parts_of(message) if part["bell"] in bells]
+        if parts:
+            held = _held(row)
+            found.append(held.model_copy(update={"body": with_parts(message, parts)}))
+    return found
 
 
 def _held(row: Row[Any]) -> HeldDelivery:
