@@ -244,6 +244,27 @@ async def test_a_practitioner_and_an_agency_see_their_own_rows_alone(
         assert await seen(database, "SELECT upn FROM child", Scope(frozenset({"100001"}))) == []
 
 
+async def test_what_is_held_back_is_seen_by_its_recipient_and_their_agency(
+    installation: Installation,
+) -> None:
+    notice = {"kind": "lateness", "severity": "notice"}
+    async with notify_with_alerts(installation) as house:
+        agency = {"scope": "alerts:read alerts:write", "agency": "elm"}
+        path = "/v1/practitioners/lea/preferences"
+        for digest, still in (("weekly", ["digest"]), ("none", [])):
+            wishes = {"digest": digest}
+            answer = await house.client.put(path, json=wishes, headers=house.bearer(**agency))
+            assert answer.status_code == 200, answer.text
+            if digest == "weekly":
+                await house.tell(bell(**notice))
+            with tenants.everything():
+                await house.app.state.rounds["held"].look()
+
+            for claims in (agency, {"scope": "alerts:read", "practitioner": "lea"}):
+                listed = await house.get("/v1/alerts?held=true", **claims)
+                assert [one["held"]["why"] for one in listed["items"]] == still
+
+
 async def test_the_apps_calls_work_as_the_plain_role(installation: Installation) -> None:
     async with notify_with_alerts(installation) as house:
         (alert,) = await house.alerts_of("sam")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import update
 
+from libs.common import tenants
 from libs.common.database import upsert
 from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
 from libs.common.service import json_only
@@ -48,13 +49,16 @@ async def put_preferences(
     school days. What already waits for a digest goes out at the time that it was given, or within
     the minute if there is to be none.
     """
-    async with request.app.state.database.transaction() as db:
+    async with request.app.state.database.reading() as db:
         await must_be_theirs(db, caller, id)
-        await upsert(db, Preferences, [{"practitioner": id, **wishes.model_dump()}])
-        if wishes.digest == "none":
-            now = request.app.state.notifier.now()
-            waits = (Held.recipient == id, Held.why == "digest")
-            await db.execute(update(Held).where(*waits).values(due_at=now))
+    # What is held is a practitioner's own row, and their agency may set what becomes of it.
+    with tenants.everything():
+        async with request.app.state.database.transaction() as db:
+            await upsert(db, Preferences, [{"practitioner": id, **wishes.model_dump()}])
+            if wishes.digest == "none":
+                now = request.app.state.notifier.now()
+                waits = (Held.recipient == id, Held.why == "digest")
+                await db.execute(update(Held).where(*waits).values(due_at=now))
     return wishes
 
 
