@@ -22,7 +22,7 @@ CHANGES = documented(NotFound, TooLarge, UnsupportedMediaType)
 class PreferencesBody(BaseModel):
     """How somebody wants to hear. Urgent alerts come at once, whatever it says."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     digest: Literal["none", "daily", "weekly"] = Field(
         "none", description="Whether notices gather, and go out together."
