@@ -4,8 +4,12 @@ import logging
 import sys
 import traceback
 from types import TracebackType
+from typing import Any
 
 import structlog
+from opentelemetry import trace
+from opentelemetry.trace import format_trace_id
+from structlog.typing import EventDict
 
 
 class _WithoutValues(logging.Formatter):
@@ -29,6 +33,11 @@ class _WithoutValues(logging.Formatter):
         return "".join(traceback.format_tb(where)) + (kind.__name__ if kind else "")
 
 
+def _with_trace(_: Any, __: str, told: EventDict) -> EventDict:
+    here = trace.get_current_span().get_span_context()
+    return {**told, "trace": format_trace_id(here.trace_id)} if here.is_valid else told
+
+
 def configure(level: str) -> None:
     """Set up logging for a process; `level` is the least severe that is written, e.g. "INFO".
 
@@ -40,6 +49,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),

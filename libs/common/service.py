@@ -30,6 +30,7 @@ from libs.common.problems import (
     add_problem_handlers,
     documented,
 )
+from libs.common.request_ids import RequestIds
 from libs.common.settings import ServiceSettings
 from libs.common.traces import traces_of
 
@@ -215,5 +216,6 @@ def build(
     add_problem_handlers(app)
     app.add_middleware(BodyLimit, bytes_max=settings.request_bytes_max)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestIds)
     operation.add_routes(app, name)
     return app

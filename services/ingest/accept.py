@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.common import outbox, traces
+from libs.common import outbox, request_ids, traces
 from libs.common.database import Database
 from libs.common.eventlog import Message
 from libs.common.events import RegisterTaken, message_of
@@ -21,6 +22,8 @@ from services.ingest import store
 from services.ingest.held import Changes, Held, code_text
 from services.ingest.registers import Sorted
 from services.ingest.store import Key, Source
+
+log = structlog.get_logger()
 
 BATCH_REGISTERS_MAX = 64
 QUEUE_REGISTERS_MAX = 20_000
@@ -42,6 +45,15 @@ class Waiting(NamedTuple):
     answer: asyncio.Future[dict[str, Any]]
     trace: Mapping[str, str]
     """Of the request that it came in: others may share its transaction."""
+    request: str | None
+    """That request's id."""
+
+
+class Taken(NamedTuple):
+    """A stored register: what its sender is told, and its event's id, if it changed anything."""
+
+    answer: dict[str, Any]
+    event_id: UUID | None
 
 
 @dataclass
@@ -77,7 +89,7 @@ class Committer:
         if self._queue.qsize() >= QUEUE_REGISTERS_MAX:
             raise Unavailable("Too many registers are waiting; send this one again in a moment.")
         answer = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(Waiting(register, answer, traces.headers()))
+        self._queue.put_nowait(Waiting(register, answer, traces.headers(), request_ids.present()))
         return answer
 
     async def run(self) -> None:
@@ -96,7 +108,7 @@ class Committer:
 
     async def _settle(self, batch: Sequence[Waiting]) -> None:
         try:
-            receipts = await self._store(batch)
+            taken = await self._store(batch)
         except (OSError, OperationalError, InterfaceError, PoolTimeout) as error:
             # The database is away: asking for each register alone would keep everybody waiting.
             away = Unavailable("The database did not answer; send the register again.")
@@ -109,21 +121,22 @@ class Committer:
                 await self._settle([waiting])
         else:
             self._committed()
-            for waiting, receipt in zip(batch, receipts, strict=True):
+            for waiting, one in zip(batch, taken, strict=True):
+                _tell(waiting, one)
                 if not waiting.answer.done():
-                    waiting.answer.set_result(receipt)
+                    waiting.answer.set_result(one.answer)
 
-    async def _store(self, waiting: Sequence[Waiting]) -> list[dict[str, Any]]:
+    async def _store(self, waiting: Sequence[Waiting]) -> list[Taken]:
         async with self._database.transaction() as db:
             held = await store.held_for_update(db, [one.register.key for one in waiting])
             batch = _Batch(held, utc_now())
-            answers = [_take(batch, one.register, one.trace) for one in waiting]
+            taken = [_take(batch, one.register, one.trace) for one in waiting]
             await store.keep_registers(db, batch.changed)
             await store.keep_receipts(db, batch.receipts)
             await store.keep_corrections(db, batch.corrections)
             await store.keep_quarantined(db, batch.quarantined)
             await outbox.append_messages(db, batch.messages)
-        return answers
+        return taken
 
 
 def _fail(batch: Sequence[Waiting], error: Exception) -> None:
@@ -132,7 +145,7 @@ def _fail(batch: Sequence[Waiting], error: Exception) -> None:
             waiting.answer.set_exception(error)
 
 
-def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> dict[str, Any]:
+def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> Taken:
     key, marks = register.key, register.marks
     held = batch.held[key]
     changes = held.take(marks)
@@ -144,6 +157,7 @@ def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> dict[s
     batch.corrections += store.correction_rows(key, source, changes.corrected)
     batch.quarantined += store.quarantine_rows(key, source, marks.rejected)
     answer = answer_of(source.receipt, marks, changes)
+    event_id = id_of("register", *key, held.revision) if held.revision else None
     batch.receipts.append(
         {
             "id": source.receipt,
@@ -151,11 +165,18 @@ def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> dict[s
             "urn": key.urn,
             "subject": source.subject,
             "at": source.at,
-            "event_id": id_of("register", *key, held.revision) if held.revision else None,
+            "event_id": event_id,
             "answer": {"date": str(key.day), "session": key.session.value, **answer},
         }
     )
-    return answer
+    return Taken(answer, event_id)
+
+
+def _tell(waiting: Waiting, taken: Taken) -> None:
+    told = {key: taken.answer[key] for key in ("receipt", "accepted", "corrected")}
+    register = {"register": str(taken.event_id), "request": waiting.request}
+    tell = log.debug if waiting.register.backfill else log.info
+    tell("register taken", **told, rejected=len(taken.answer["rejected"]), **register)
 
 
 def answer_of(receipt: UUID, marks: Sorted, changes: Changes) -> dict[str, Any]:

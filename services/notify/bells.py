@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import traces
@@ -18,6 +19,8 @@ from services.notify.noise import noise_of
 from services.notify.sharing_rules import SharingRules
 from services.notify.shown import bare
 from services.notify.telling import Telling, former, telling
+
+log = structlog.get_logger()
 
 
 def type_of(change: str, *, told: bool, quiet: bool) -> str | None:
@@ -73,8 +76,11 @@ class Notifier:
         known = await known_of(db, bells, to_change=True)
         for event, bell in zip(events, bells, strict=True):
             change = {"bell": str(event.bell.id), "change": event.change}
+            before = len(out.deliveries)
             with traces.step("decide", event.id, kind=event.bell.kind, **change):
                 _take_bell(event, bell, known, rules, out)
+                messages = len(out.deliveries) - before
+                (log.debug if event.quiet else log.info)("decided", messages=messages, **change)
         await alert_store.save_bells(db, {bell["id"]: bell for bell in bells}.values())
         await out.write(db)
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.contextvars import bound_contextvars
 
 from libs.common import outbox, traces
 from libs.common.codes import numbers_of
@@ -27,6 +29,8 @@ from services.risk.episodes import Episode
 from services.risk.fold import SCHOOL, Finding, Progress, Rule, Severity
 from services.risk.silences import silences_of
 from services.risk.words import switched_off, with_asks, with_grounds, with_school, words_of
+
+log = structlog.get_logger()
 
 BOOKS_MAX = 1000
 """Books held in memory; the one least recently used goes first."""
@@ -57,7 +61,11 @@ class Evaluator:
     async def handle(self, db: AsyncConnection, events: Sequence[Event]) -> None:
         """Take events in order, each evaluated by itself so that no bell depends on batching."""
         for event in events:
-            with traces.step(f"evaluate {event.topic}", event.id):
+            what = "register" if isinstance(event, RegisterTaken) else "cause"
+            with (
+                traces.step(f"evaluate {event.topic}", event.id),
+                bound_contextvars(**{what: str(event.id)}),
+            ):
                 await self._take(db, event)
 
     async def _take(self, db: AsyncConnection, event: Event) -> None:
@@ -163,7 +171,11 @@ class Evaluator:
         turns = diff(standing, _episodes(book, shelf.progress) | silences)
         events = [self._turn(shelf, turn, at, quiet=quiet) for turn in turns]
         await store.save_bells(db, [shelf.bells[turn.key] for turn in turns])
-        await outbox.append(db, "risk", [event for event in events if event is not None])
+        changed = [event for event in events if event is not None]
+        await outbox.append(db, "risk", changed)
+        for event in changed:
+            told = {"bell": str(event.bell.id), "kind": event.bell.kind, "change": event.change}
+            (log.debug if quiet else log.info)("bell changed", **told)
 
     def _turn(self, shelf: Shelf, turn: Turn, at: datetime, *, quiet: bool) -> BellChanged | None:
         row = self._row(shelf, turn, at)
