@@ -1,4 +1,4 @@
-"""From a request's id the logs lead to its register, that one's bells, and what was told of them."""
+"""From a request's id the logs lead to its register, its bells, and what was told of them."""
 
 import json
 from collections.abc import Iterator
