@@ -43,6 +43,7 @@ class Caller:
 
     Args:
         urns: schools that a school's or a vendor's token speaks for.
+        las: local authorities, by code, whose schools the scope `area` lets the caller read.
         practitioner: id of the practitioner whose token this is.
         agency: id of the agency whose system's token this is.
     """
@@ -52,6 +53,7 @@ class Caller:
     urns: frozenset[str] = frozenset()
     practitioner: str | None = None
     agency: str | None = None
+    las: frozenset[str] = frozenset()
 
     @property
     def is_admin(self) -> bool:
@@ -78,6 +80,7 @@ class _Claims(msgspec.Struct):
     urns: list[str] | None = None
     practitioner: str | None = None
     agency: str | None = None
+    las: list[str] | None = None
 
 
 class Issuer:
@@ -155,6 +158,7 @@ class Verifier:
             urns=frozenset(claims.urns or ()),
             practitioner=claims.practitioner,
             agency=claims.agency,
+            las=frozenset(claims.las or ()),
         )
 
     async def _verified(self, token: str) -> dict[str, Any]:
@@ -201,16 +205,12 @@ class Bearer(OAuth2):
 
     Args:
         across: scopes whose routes read every tenant's rows, whoever calls.
-        beyond: scopes that open every tenant's rows to whoever bears them, on any route.
     """
 
-    def __init__(
-        self, scopes: dict[str, str], across: Iterable[str] = (), beyond: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, scopes: dict[str, str], across: Iterable[str] = ()) -> None:
         flows: Any = {"clientCredentials": {"tokenUrl": "token", "scopes": scopes}}
         super().__init__(flows=flows, scheme_name="bearer", auto_error=False)
         self._across = frozenset(across)
-        self._beyond = frozenset(beyond)
 
     async def __call__(self, request: Request, needed: SecurityScopes) -> Caller:  # type: ignore[override]
         """Return the caller, whose token allows what the route needs.
@@ -233,6 +233,6 @@ class Bearer(OAuth2):
         return caller
 
     def _scope_of(self, caller: Caller, needed: Iterable[str]) -> tenants.Scope:
-        if caller.is_admin or self._across & set(needed) or self._beyond & caller.scopes:
+        if caller.is_admin or self._across & set(needed):
             return tenants.EVERYTHING
         return tenants.Scope(caller.urns, caller.practitioner, caller.agency)

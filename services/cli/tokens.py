@@ -20,6 +20,7 @@ SCHOOL_SCOPES = (
 )
 PRACTITIONER_SCOPES = "alerts:read alerts:write endpoints:write rules:read"
 AGENCY_SCOPES = f"{PRACTITIONER_SCOPES} directory:read directory:write"
+AREA_SCOPES = "bells:read attendance:read rules:read area"
 
 
 @token_app.command("school")
@@ -51,6 +52,16 @@ def token_agency(
 ) -> None:
     """For an agency's system: its people's alerts, its endpoints, the directory."""
     _print_token(data, hours, f"agency {id}", scope=AGENCY_SCOPES, agency=id)
+
+
+@token_app.command("area")
+def token_area(
+    la: Annotated[list[str], typer.Option(help="A local authority's code; may be given again.")],
+    data: Data = DATA,
+    hours: Lifetime = 24,
+) -> None:
+    """For a local authority's systems: its schools' bells and attendance, and its own figures."""
+    _print_token(data, hours, f"area {' '.join(la)}", scope=AREA_SCOPES, las=la)
 
 
 @token_app.command("admin")

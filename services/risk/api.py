@@ -5,31 +5,20 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
 
-from libs.common.auth import Bearer, Caller
 from libs.common.identifiers import Upn, Urn
 from libs.common.problems import NotFound, documented
 from libs.common.school_day import Day
 from libs.common.service import Page, after, cursor_of
+from services.risk.callers import BellReader, Reader, RuleReader
 from services.risk.fold import Rule
 from services.risk.tables import StoredBell
 from services.risk.words import SEVERITY_ASKS, clears_of, severities_of
 
 router = APIRouter(prefix="/v1")
-bearer = Bearer(
-    {
-        "bells:read": "Read bells: of the token's schools, or of all with `area`.",
-        "attendance:read": "Read attendance: of the token's schools, or of all with `area`.",
-        "rules:read": "Read the rule catalogue.",
-        "area": "Read beyond the token's own schools: a local authority's systems.",
-    },
-    beyond={"area"},
-)
-BellReader = Annotated[Caller, Security(bearer, scopes=["bells:read"])]
-RuleReader = Annotated[Caller, Security(bearer, scopes=["rules:read"])]
 
 
 class RuleName(BaseModel):
@@ -97,7 +86,7 @@ async def get_bells(
     caller: BellReader,
     wanted: Annotated[Wanted, Query()],
 ) -> Page[BellOut]:
-    """Bells of the schools that the token speaks for, each with its reasons."""
+    """Bells of the schools that the token may read, each with its reasons."""
     query = _query(wanted, caller)
     limit = wanted.limit
     async with request.app.state.database.reading() as db:
@@ -108,11 +97,11 @@ async def get_bells(
 
 @router.get("/bells/{bell}", summary="Read one bell", responses=documented(NotFound))
 async def get_bell(request: Request, caller: BellReader, bell: UUID) -> BellOut:
-    """Return a bell of a school that the token speaks for."""
+    """Return a bell of a school that the token may read."""
     query = select(StoredBell.__table__).where(StoredBell.id == bell)
     async with request.app.state.database.reading() as db:
         row = (await db.execute(query)).first()
-    if row is None or not (sees_all(caller) or caller.speaks_for(row.urn)):
+    if row is None or not caller.may_read(row.urn):
         raise NotFound("There is no such bell that the token may read.")
     return BellOut.model_validate(dict(row._mapping))
 
@@ -137,7 +126,7 @@ def _rule_out(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> RuleOut:
     )
 
 
-def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
+def _query(wanted: Wanted, caller: Reader) -> Select[Any]:
     table = StoredBell
     query = select(table.__table__).order_by(table.raised_at.desc(), table.id.desc())
     for name in ("urn", "upn", "kind", "status"):
@@ -147,14 +136,9 @@ def _query(wanted: Wanted, caller: Caller) -> Select[Any]:
         query = query.where(table.raised_on >= wanted.raised_from)
     if wanted.raised_to is not None:
         query = query.where(table.raised_on <= wanted.raised_to)
-    if not sees_all(caller):
-        query = query.where(table.urn.in_(caller.urns))
+    if not caller.is_admin:
+        query = query.where(table.urn.in_(caller.urns | caller.area))
     place = after(wanted.cursor, tuple[datetime, UUID])
     if place is not None:
         query = query.where(tuple_(table.raised_at, table.id) < tuple_(*place))
     return query.limit(wanted.limit + 1)
-
-
-def sees_all(caller: Caller) -> bool:
-    """Whether the caller may read beyond the schools that the token names."""
-    return caller.is_admin or "area" in caller.scopes

@@ -4,7 +4,7 @@ Official statistics go by the school's authority. Where it is known it decides; 
 is not known counts for each authority with the pupils who live there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,6 +81,11 @@ async def schools_of_trust(db: AsyncConnection, trust: str) -> Sequence[Row[str,
     """Return a trust's schools, `urn` and `la`, in order of URN."""
     query = select(StoredSchool.urn, StoredSchool.la).where(StoredSchool.trust == trust)
     return (await db.execute(query.order_by(StoredSchool.urn))).all()
+
+
+async def schools_of_authorities(db: AsyncConnection, las: Iterable[str]) -> Sequence[str]:
+    """Return the URNs of the schools of these authorities, by code."""
+    return (await db.scalars(select(StoredSchool.urn).where(StoredSchool.la.in_(las)))).all()
 
 
 async def area_of(db: AsyncConnection, la: str) -> Area:

@@ -1,20 +1,15 @@
 """Risk's calls on what a school is counted under: its authority, its trust, its phase."""
 
-from typing import Annotated
+from fastapi import APIRouter, Depends, Request
 
-from fastapi import APIRouter, Depends, Request, Security
-
-from libs.common.auth import Caller
 from libs.common.identifiers import Urn
 from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
 from libs.common.service import json_only
 from services.risk import areas
-from services.risk.api import bearer, sees_all
 from services.risk.areas import School
+from services.risk.callers import AttendanceReader, SchoolWriter
 
 router = APIRouter(prefix="/v1/schools", tags=["schools"])
-Reader = Annotated[Caller, Security(bearer, scopes=["attendance:read"])]
-Writer = Annotated[Caller, Security(bearer, scopes=["area"])]
 
 
 @router.put(
@@ -23,7 +18,7 @@ Writer = Annotated[Caller, Security(bearer, scopes=["area"])]
     dependencies=[Depends(json_only)],
     responses=documented(TooLarge, UnsupportedMediaType),
 )
-async def put_school(request: Request, _: Writer, urn: Urn, school: School) -> School:
+async def put_school(request: Request, _: SchoolWriter, urn: Urn, school: School) -> School:
     """Set the school's authority, phase and trust; they decide where its attendance is counted."""
     async with request.app.state.database.transaction() as db:
         await areas.save_school(db, urn, school)
@@ -31,10 +26,9 @@ async def put_school(request: Request, _: Writer, urn: Urn, school: School) -> S
 
 
 @router.get("/{urn}", summary="What a school is counted under", responses=documented(NotFound))
-async def get_school(request: Request, caller: Reader, urn: Urn) -> School:
+async def get_school(request: Request, caller: AttendanceReader, urn: Urn) -> School:
     """Return what was last said of the school."""
-    if not sees_all(caller):
-        caller.must_speak_for(urn)
+    caller.must_read(urn)
     async with request.app.state.database.reading() as db:
         school = await areas.school_of(db, urn)
     if school is None:

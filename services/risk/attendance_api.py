@@ -3,25 +3,25 @@
 from datetime import date
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Security
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from libs.common import tenants
 from libs.common.auth import Caller
+from libs.common.database import Database
 from libs.common.identifiers import Upn, Urn
 from libs.common.problems import Forbidden, NotFound, documented
 from libs.common.school_day import Day, academic_year_of, london_day, utc_now
 from services.risk import areas, store
-from services.risk.api import bearer, sees_all
 from services.risk.areas import TRUST, School
 from services.risk.attendance import PUPILS_MIN, Attendance
 from services.risk.attendance_picture import Picture
 from services.risk.attendance_read import read_attendance, read_picture, read_published
 from services.risk.attendance_store import Ages, Wanted
+from services.risk.callers import AttendanceReader, PictureReader
 from services.risk.published_lines import PHASES, Phase
 
 router = APIRouter(prefix="/v1", tags=["attendance"])
-Reader = Annotated[Caller, Security(bearer, scopes=["attendance:read"])]
-PictureReader = Annotated[Caller, Security(bearer, scopes=["attendance:read", "bells:read"])]
 La = Annotated[str, Path(pattern=r"^[0-9]{3}$", description="Local authority code.")]
 TrustId = Annotated[str, Path(pattern=TRUST, description="The trust's id.")]
 
@@ -78,11 +78,10 @@ class AreaAttendance(Attendance):
 
 @router.get("/schools/{urn}/attendance", summary="A school's attendance", responses=documented())
 async def get_school_attendance(
-    request: Request, caller: Reader, urn: Urn, wanted: Marks
+    request: Request, caller: AttendanceReader, urn: Urn, wanted: Marks
 ) -> Attendance:
     """Sessions possible and missed in the academic year so far, or between two days."""
-    if not sees_all(caller):
-        caller.must_speak_for(urn)
+    caller.must_read(urn)
     async with request.app.state.database.reading() as db:
         known = await areas.school_of(db, urn)
         pupils_min = _pupils_min(caller, urn)
@@ -94,11 +93,11 @@ async def get_school_attendance(
 
 @router.get("/pupils/{upn}/attendance", summary="A pupil's attendance", responses=documented())
 async def get_pupil_attendance(
-    request: Request, caller: Reader, upn: Upn, dates: Span
+    request: Request, caller: AttendanceReader, upn: Upn, dates: Span
 ) -> Attendance:
-    """The pupil's sessions at the schools that the token speaks for, added up."""
+    """The pupil's sessions at the schools that the token may read, added up."""
     async with request.app.state.database.reading() as db:
-        urns = [urn for urn in await store.schools_of(db, upn) if _sees(caller, urn)]
+        urns = [urn for urn in await store.schools_of(db, upn) if caller.may_read(urn)]
         wanted = Wanted(*dates, upn=upn)
         return await read_attendance(db, [(urn, wanted) for urn in urns], one_pupil=True)
 
@@ -113,7 +112,7 @@ async def get_pupil_picture(
 ) -> Picture:
     """Days, weeks, the school's and the national rate, and the bells, at schools one may see."""
     async with request.app.state.database.reading() as db:
-        urns = [urn for urn in await store.schools_of(db, upn) if _sees(caller, urn)]
+        urns = [urn for urn in await store.schools_of(db, upn) if caller.may_read(urn)]
         if not urns:
             raise NotFound("No school's book that the token may read has this pupil.")
         latest = await areas.school_of(db, urns[-1])
@@ -125,12 +124,12 @@ async def get_pupil_picture(
     "/trusts/{trust}/attendance", summary="A trust's attendance", responses=documented(NotFound)
 )
 async def get_trust_attendance(
-    request: Request, caller: Reader, trust: TrustId, wanted: Marks
+    request: Request, caller: AttendanceReader, trust: TrustId, wanted: Marks
 ) -> Attendance:
-    """The trust's schools together: for whoever speaks for all of them, or has the scope `area`."""
+    """The trust's schools together: for whoever may read all of them."""
     async with request.app.state.database.reading() as db:
         schools = await areas.schools_of_trust(db, trust)
-        if not schools or not all(_sees(caller, school.urn) for school in schools):
+        if not schools or not all(caller.may_read(school.urn) for school in schools):
             raise NotFound("There is no such trust all of whose schools the token may read.")
         pupils_min = max(_pupils_min(caller, school.urn) for school in schools)
         parts = [(school.urn, wanted) for school in schools]
@@ -142,22 +141,24 @@ async def get_trust_attendance(
 
 @router.get("/areas/{la}/attendance", summary="An area's attendance", responses=documented())
 async def get_area_attendance(
-    request: Request, caller: Reader, la: La, wanted: Marks
+    request: Request, caller: AttendanceReader, la: La, wanted: Marks
 ) -> AreaAttendance:
     """Pupils of the authority's schools; `counted_by` says whose authority is not known."""
-    if not sees_all(caller):
-        raise Forbidden("The token needs the scope `area`.")
-    async with request.app.state.database.reading() as db:
+    if not caller.has_area(la):
+        raise Forbidden(f"The token needs the scope `area`, and {la} in its claim `las`.")
+    # Pupils who live in the authority count at schools that the caller may not read one by one.
+    with tenants.everything():
+        return await _of_area(request.app.state.database, la, wanted, caller)
+
+
+async def _of_area(database: Database, la: str, wanted: Wanted, caller: Caller) -> AreaAttendance:
+    async with database.reading() as db:
         area = await areas.area_of(db, la)
         pupils_min = 0 if caller.is_admin else PUPILS_MIN
         figures = await read_attendance(db, area.wanted(wanted, la), pupils_min=pupils_min)
         lines = await read_published(db, wanted[:2], la)
     counted = CountedBy(school=len(area.by_school), residence=len(area.by_residence))
     return AreaAttendance(**(dict(figures) | {"published": lines, "counted_by": counted}))
-
-
-def _sees(caller: Caller, urn: str) -> bool:
-    return sees_all(caller) or caller.speaks_for(urn)
 
 
 def _pupils_min(caller: Caller, urn: str) -> int:

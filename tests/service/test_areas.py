@@ -26,7 +26,7 @@ from tests.service.test_risk import worker
 from tests.unit import databases
 
 READ = "attendance:read"
-AREA = f"{READ} area"
+AREA = {"scope": f"{READ} area", "las": [LA]}
 
 
 @pytest.fixture(params=databases.BOTH)
@@ -48,7 +48,7 @@ async def test_what_a_school_is_counted_under_is_read_by_who_speaks_for_it(house
     placed = {"la": LA, "phase": "primary", "trust": TRUST}
 
     assert await house.ask(path, scope=READ, urns=[PRIMARY]) == placed
-    assert await house.ask(path, scope=AREA) == placed
+    assert await house.ask(path, **AREA) == placed
     assert await house.ask(path, scope=READ, urns=[SECONDARY]) == 403
     assert await house.ask(f"/v1/schools/{UNKNOWN}") == 404
 
@@ -84,10 +84,10 @@ async def test_what_no_school_is_counted_under_is_refused(
     assert (await house.ask(path))["phase"] == "primary"
 
 
-async def test_only_an_areas_token_places_a_school(house: House) -> None:
+async def test_only_the_operators_token_places_a_school(house: House) -> None:
     body = {"la": LA, "phase": "primary"}
-    for scope, status in ((READ, 403), ("area", 200)):
-        headers = house.token(scope=scope, urns=[PRIMARY])
+    for scope, status in ((f"{READ} area", 403), ("schools:write", 200)):
+        headers = house.token(scope=scope, urns=[PRIMARY], las=[LA])
         answer = await house.client.put(f"/v1/schools/{PRIMARY}", json=body, headers=headers)
         assert answer.status_code == status
 
@@ -131,7 +131,7 @@ async def test_few_pupils_are_shown_to_their_school_alone(house: House) -> None:
     path = f"/v1/schools/{SECONDARY}/attendance"
 
     own = await house.ask(path, scope=READ, urns=[SECONDARY])
-    area = await house.ask(path, scope=AREA)
+    area = await house.ask(path, **AREA)
 
     assert (own["suppressed"], own["pupils"], own["absence_rate"]) == (False, 9, 0.4444)
     assert (area["suppressed"], area["pupils"], area["absence_rate"]) == (True, None, None)
@@ -145,9 +145,9 @@ async def test_a_trust_is_for_who_speaks_for_all_of_it(house: House) -> None:
 
     whole = await house.ask(path, scope=READ, urns=[PRIMARY, SECONDARY])
 
-    assert counts(whole) == counts(await house.ask(path, scope=AREA)) == (2, 21, 21, 1, 4)
+    assert counts(whole) == counts(await house.ask(path, **AREA)) == (2, 21, 21, 1, 4)
     assert await house.ask(path, scope=READ, urns=[PRIMARY]) == 404
-    assert await house.ask("/v1/trusts/TR2/attendance", scope=AREA) == 404
+    assert await house.ask("/v1/trusts/TR2/attendance", **AREA) == 404
 
 
 async def test_to_speak_for_a_part_of_a_small_trust_shows_no_more_of_it(house: House) -> None:
@@ -155,16 +155,46 @@ async def test_to_speak_for_a_part_of_a_small_trust_shows_no_more_of_it(house: H
         await house.place(urn, "primary", trust={"id": "TR2", "name": "Small Trust"})
     path = "/v1/trusts/TR2/attendance"
 
-    assert (await house.ask(path, scope=AREA, urns=["100003"]))["pupils"] is None
-    assert (await house.ask(path, scope=AREA, urns=[UNKNOWN, "100003"]))["pupils"] == 3
+    assert (await house.ask(path, **AREA, urns=["100003"]))["pupils"] is None
+    assert (await house.ask(path, **AREA, urns=[UNKNOWN, "100003"]))["pupils"] == 3
 
 
 async def test_an_authority_is_for_an_areas_token(house: House) -> None:
     path = f"/v1/areas/{LA}/attendance"
 
     assert await house.ask(path, scope=READ, urns=[PRIMARY, SECONDARY, UNKNOWN]) == 403
-    assert await house.ask(path, scope="area") == 403
-    assert (await house.ask(path, scope=AREA))["pupils"] == 24
+    assert await house.ask(path, scope="area", las=[LA]) == 403
+    assert await house.ask(path, scope=f"{READ} area") == 403
+    assert await house.ask(path, scope=f"{READ} area", las=["330"]) == 403
+    assert await house.ask(path, scope=READ, las=[LA]) == 403
+    assert (await house.ask(path, **AREA))["pupils"] == 24
+
+
+async def test_an_areas_token_reads_nothing_of_another_authoritys_schools(house: House) -> None:
+    await house.place(SECONDARY, "secondary", la="330")
+    theirs, day = upn(101), date(2026, 9, 15)
+    await house.tell(worker(theirs), register(SECONDARY, "N", first=101, day=day))
+    scope = f"{READ} area bells:read"
+
+    async def bells(la: str) -> list[dict[str, Any]]:
+        headers = house.token(scope=scope, las=[la])
+        answer = await house.client.get("/v1/bells", headers=headers)
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    (bell,) = await bells("330")
+
+    assert await bells(LA) == []
+    for path, own, other in (
+        (f"/v1/bells/{bell['id']}", 200, 404),
+        (f"/v1/schools/{SECONDARY}/attendance", 200, 403),
+        (f"/v1/pupils/{theirs}/attendance/picture", 200, 404),
+    ):
+        for las, status in (["330"], own), ([LA], other), ([], other):
+            answer = await house.ask(path, scope=scope, las=las)
+            assert (answer if isinstance(answer, int) else 200) == status, (path, las)
+    pupil = f"/v1/pupils/{theirs}/attendance"
+    assert (await house.ask(pupil, scope=scope, las=[LA]))["sessions_possible"] == 0
 
 
 async def test_a_pupils_picture_shows_days_weeks_and_bells_of_the_schools_one_may_see(
@@ -208,7 +238,7 @@ async def test_a_correction_shows_in_a_pupils_picture(house: House) -> None:
 async def test_a_small_schools_rate_is_not_drawn_for_an_area(house: House) -> None:
     path = f"/v1/pupils/{upn(101)}/attendance/picture"
 
-    area = await house.ask(path, scope=f"{AREA} bells:read")
+    area = await house.ask(path, scope=f"{READ} area bells:read", las=[LA])
     own = await house.ask(path, scope=f"{READ} bells:read", urns=[SECONDARY])
 
     assert (area["weeks"][0]["absence_rate"], area["weeks"][0]["school_rate"]) == (0, None)
