@@ -46,12 +46,12 @@ async def pass_on(db: AsyncConnection, bell_id: UUID, rules: SharingRules, now: 
             out.keep({**row, "answer_by": days.answer_by(now, 0, always=always)})
         else:
             asked.setdefault(row["route"]["escalate_to"], []).append(row["recipient"])
-    for role, waiting in asked.items():
+    for role in asked:
         await life_store.add_escalation(db, bell_id, role, now)
-        escalations = {bell_id: [*known.escalations.get(bell_id, ()), role]}
+    if asked:
+        escalations = {bell_id: [*known.escalations.get(bell_id, ()), *asked]}
         known = known._replace(escalations=escalations)
-        decided = decide(bell, known, rules, london_day(now))
-        _tell(bell, decided, role, waiting, days, out)
+        _tell(bell, decide(bell, known, rules, london_day(now)), asked, days, out)
     await out.write(db)
 
 
@@ -71,31 +71,41 @@ def _answered_beside(row: Mapping[str, Any], out: Telling) -> bool:
 def _tell(
     bell: Mapping[str, Any],
     decided: list[Decided],
-    role: str,
-    waiting: list[str],
+    asked: Mapping[str, list[str]],
     days: SchoolDays,
     out: Telling,
 ) -> None:
+    """Tell the next roles, and who has not answered: each once, whatever they are of the two.
+
+    Args:
+        asked: by next role, who has not answered.
+    """
     held = dict(out.alerts[UUID(str(bell["id"]))])
-    next_ones = {
+    unheard = {role for role, waiting in asked.items() if not _next(role, waiting, decided)}
+    for _ in unheard:
+        UNHEARD.labels("notify").inc()
+        log.error("an alert is unanswered and there is nobody next", bell=str(bell["id"]))
+    next_of = {id: role for role, waiting in asked.items() for id in waiting}
+    hear = next_of.keys() | {id for role in asked for id in _next(role, asked[role], decided)}
+    cause = id_of("unanswered", bell["id"], *sorted(asked), *sorted(next_of))
+    for one in decided:
+        id = one.recipient.person.id
+        if not one.decision.fields or id not in hear:
+            continue
+        out.record(bell, one, cause, "escalated")
+        kind = "alert.escalated" if id in held else "alert.raised"
+        out.tell(bell, kind, one, cause, why="unanswered")
+        if id in next_of:
+            again = _again(bell, one, held[id], days, out.now) if next_of[id] in unheard else None
+            out.keep({**out.alerts[held[id]["bell"]][id], "answer_by": again})
+
+
+def _next(role: str, waiting: list[str], decided: list[Decided]) -> set[str]:
+    return {
         one.recipient.person.id
         for one in decided
         if one.decision.fields and any(c.role == role for c in one.recipient.capacities)
     } - set(waiting)
-    if not next_ones:
-        UNHEARD.labels("notify").inc()
-        log.error("an alert is unanswered and there is nobody next", bell=str(bell["id"]))
-    for one in decided:
-        id = one.recipient.person.id
-        if not one.decision.fields or id not in {*waiting, *next_ones}:
-            continue
-        cause = id_of("unanswered", bell["id"], role, *sorted(waiting))
-        kind = "alert.escalated" if id in held else "alert.raised"
-        out.record(bell, one, cause, "escalated")
-        out.tell(bell, kind, one, cause, why="unanswered")
-        if id in waiting:
-            again = None if next_ones else _again(bell, one, held[id], days, out.now)
-            out.keep({**out.alerts[held[id]["bell"]][id], "answer_by": again})
 
 
 def _again(
