@@ -15,6 +15,10 @@ class UnknownSetting(ValueError):
     """A `FIRSTBELL_…` variable that no service knows: probably misspelt."""
 
 
+class SettingsRefused(ValueError):
+    """Settings that name something which cannot be used: what, and what would do."""
+
+
 class ServiceSettings(BaseSettings):
     """What a service needs to run.
 

@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 COMMANDS = {
     "up": "stack:up",
-    "serve": "stack:serve",
+    "serve": "serving:serve",
     "migrate": "stack:migrate",
     "doctor": "doctor:doctor",
     "demo": "made_up:demo",

@@ -1,30 +1,16 @@
-"""`firstbell up`, `serve` and `migrate`: the services themselves."""
+"""`firstbell up` and `migrate`: all three services, and their tables."""
 
 import asyncio
-from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated
 
 import typer
-import uvicorn
-from fastapi import FastAPI
 
 from libs.common import migrations
 from libs.common.logs import configure
 from libs.common.settings import ServiceSettings, embedded
 from services import up as house
 from services.cli.installation import DATA, Data
-from services.risk.catalogue import RulesRefused
-
-Port = Annotated[int, typer.Option(min=0, max=65535)]
-
-
-class Service(StrEnum):
-    """One of the three."""
-
-    ingest = "ingest"
-    risk = "risk"
-    notify = "notify"
+from services.cli.serving import Port, Service, run
 
 
 def up(
@@ -38,19 +24,7 @@ def up(
     configure(settings.log_level)
     asyncio.run(_migrate(settings, list(Service)))
     typer.echo(f"Firstbell is starting on http://{host}:{port} (data in {settings.data_dir})")
-    _run(_built(lambda: house.create_app(settings)), host, port)
-
-
-def serve(
-    service: Service,
-    host: str = "127.0.0.1",
-    port: Port = 8000,
-) -> None:
-    """Run one service from the settings in `FIRSTBELL_…` variables."""
-    settings = ServiceSettings.from_environment()
-    configure(settings.log_level)
-    create = house.SERVICES[service]
-    _run(_built(lambda: house.mount_all({f"/{service}": create(settings)})), host, port)
+    run(lambda: house.create_app(settings), host, port)
 
 
 def migrate(
@@ -67,26 +41,6 @@ def migrate(
     if app_role is not None:
         asyncio.run(_grant(settings, chosen, app_role))
     typer.echo(f"Up to date: {', '.join(chosen)}")
-
-
-def _built(build: Callable[[], FastAPI]) -> FastAPI:
-    try:
-        return build()
-    except RulesRefused as error:
-        typer.echo(f"Not started: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _run(application: FastAPI, host: str, port: int) -> None:
-    uvicorn.run(
-        application,
-        host=host,
-        port=port,
-        log_config=None,  # as libs.common.logs has set it up: uvicorn's would write errors' words
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=10,
-    )
 
 
 async def _migrate(settings: ServiceSettings, services: list[Service]) -> None:

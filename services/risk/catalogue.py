@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from libs.common.settings import SettingsRefused
 from services.risk import rules
 from services.risk.fold import Rule
 
@@ -27,7 +28,7 @@ PARTS = (
 """What `Rule` asks of a rule."""
 
 
-class RulesRefused(ValueError):
+class RulesRefused(SettingsRefused):
     """A file of rules, or of their settings, that cannot be used: where, why, and what would do."""
 
 

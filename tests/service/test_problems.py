@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.service import cursor_of
 from libs.common.settings import ServiceSettings
-from services.up import SERVICES, mount_all
+from services.mounting import mount_all
+from services.up import SERVICES
 from tests.conftest import serving
 
 AGENCY = ("notify", "PUT", "/v1/agencies/care")

@@ -32,7 +32,7 @@ WHERES = [
 ]
 WRITES = ("INSERT", "UPDATE", "DELETE")
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload([__name__, "services.cli.stack"])
+FORKS.set_forkserver_preload([__name__, "services.cli.stack", "services.cli.serving"])
 
 
 def started(name: str, command: list[str], folder: Path, env: dict[str, str]) -> BaseProcess:
