@@ -1,0 +1,101 @@
+"""`make torture`: real Kafka and PostgreSQL, `kill -9`, outages; and faults that must be found."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from tests.torture.planted import FAULTS
+from tests.torture.run import Beside, beside, run
+from tests.torture.schedule import Blow, kills, outages
+from tests.torture.verdict import Verdict
+from tests.torture.world import Size, World, world
+
+FULL = Size(schools=12, groups=10, pupils=30, sessions=84)
+SMALL = Size(schools=3, groups=4, pupils=15, sessions=20)
+SMALL_KILLS, SMALL_S = 12, 24.0
+
+
+def main(
+    seed: int = 1,
+    kills: Annotated[int, typer.Option(help="`kill -9` of a process, at random.")] = 100,
+    gap_s: Annotated[float, typer.Option(help="Seconds from one to the next, on average.")] = 3.0,
+    away_s: Annotated[float, typer.Option(help="How long broker and database are away.")] = 60.0,
+    planted: Annotated[bool, typer.Option(help="Plant each fault, and see it found.")] = True,
+    harmed: Annotated[bool, typer.Option(help="Strike the house as it is.")] = True,
+    keep: Annotated[
+        bool, typer.Option(help="Leave the run's folder: ledgers, logs, data.")
+    ] = False,
+    sessions: int = FULL.sessions,
+) -> None:
+    """Exit with 1 when anything was lost, doubled or told to the wrong one, or a fault not found.
+
+    The same seed gives the same registers, receivers' moods and schedule. Processes, servers and
+    the machine go at their own pace, so what a kill hits can differ from run to run.
+    """
+    failed = _harmed(seed, kills, gap_s, away_s, sessions, keep) if harmed else False
+    failed |= _planted(seed) if planted else False
+    raise typer.Exit(int(failed))
+
+
+def _harmed(seed: int, number: int, gap_s: float, away_s: float, sessions: int, keep: bool) -> bool:
+    told = world(seed, FULL._replace(sessions=sessions))
+    blows = schedule(seed, number, gap_s * number, away_s)
+    over_s = blows[-1].at_s + blows[-1].for_s
+    typer.echo(f"seed {seed}: {told.size.marks} marks in {len(told.requests)} registers")
+    for blow in blows:
+        typer.echo(f"  {blow}")
+    expected = _beside(told)
+    verdict = run(told, blows, over_s, expected, say=typer.echo, keep=keep)
+    show(verdict)
+    return bool(verdict.faults)
+
+
+def schedule(seed: int, number: int, over_s: float, away_s: float) -> list[Blow]:
+    """Return kills, then the broker killed, stopped and away, then the same of the database."""
+    struck = kills(seed, number, over_s)
+    away = outages(
+        over_s + 5,
+        *[("kill -9", "kafka", 0.0)] * 2,
+        ("SIGSTOP", "kafka", away_s / 3),
+        ("kill -9", "kafka", away_s),
+        *[("kill -9", "postgres", 0.0)] * 2,
+        ("kill -9", "postgres", away_s),
+    )
+    return [*struck, *away]
+
+
+def _planted(seed: int) -> bool:
+    told = world(seed, SMALL)
+    expected = _beside(told)
+    blows = kills(seed, SMALL_KILLS, SMALL_S)
+    missed = []
+    for fault in FAULTS:
+        verdict = run(told, blows, SMALL_S, expected, fault=fault, swift=True)
+        # How soon a process serves is no matter here, and says nothing of what was planted.
+        verdict.faults.pop("not serving in 5 s", None)
+        found = {name: len(some) for name, some in verdict.faults.items()}
+        typer.echo(f"planted {fault}: {found or 'NOT FOUND'}")
+        missed += [] if found else [fault]
+    typer.echo(f"{len(FAULTS) - len(missed)} of {len(FAULTS)} planted faults found")
+    return bool(missed)
+
+
+def _beside(told: World) -> Beside:
+    began = time.monotonic()
+    expected = beside(told)
+    typer.echo(f"unharmed house: {time.monotonic() - began:.0f} s")
+    return expected
+
+
+def show(verdict: Verdict) -> None:
+    """Print figures, and faults with a few examples."""
+    for name, figure in verdict.figures.items():
+        typer.echo(f"{name:28} {figure}")
+    for name, found in verdict.faults.items():
+        typer.echo(f"FAULT {name}: {len(found)}, e.g. {found[:3]}")
+    typer.echo("no fault found" if not verdict.faults else "FAILED")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,159 @@
+"""The house under test: real servers, three processes, and a plain supervisor."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from libs.common.auth import ADMIN, Issuer
+from tests.system.test_story import free_port
+
+ROOT = Path(__file__).parents[2]
+FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))
+SERVICES = ("ingest", "risk", "notify")
+
+
+class Server:
+    """A real Kafka or PostgreSQL of this run's own, by the scripts."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind = kind
+        self.folder = folder
+
+    def start(self) -> str:
+        """Start it, or start it again where it was; return its address."""
+        command = [str(ROOT / f"scripts/{self.kind}-start"), str(self.folder)]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return out.strip().partition("=")[2]
+
+    def pid(self) -> int:
+        file = self.folder / ("pid" if self.kind == "kafka" else "data/postmaster.pid")
+        return int(file.read_text().split()[0])
+
+    def signal(self, which: signal.Signals) -> None:
+        os.kill(self.pid(), which)
+
+    def stop(self) -> None:
+        command = [str(ROOT / f"scripts/{self.kind}-stop"), str(self.folder)]
+        subprocess.run(command, check=False, capture_output=True)
+
+
+class House:
+    """Processes that are started again at once when they end, and how soon they served again.
+
+    Args:
+        launcher: what stands before `serve NAME`; another one plants a fault (`planted.py`).
+    """
+
+    def __init__(self, folder: Path, launcher: Sequence[str] = (FIRSTBELL,)) -> None:
+        self.folder = folder
+        self.kafka = Server("kafka", folder / "kafka")
+        self.postgres = Server("postgres", folder / "postgres")
+        self.ports = {name: free_port() for name in SERVICES}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.killed: set[int] = set()
+        self.serving_s: list[tuple[float, str, float]] = []
+        """When, which process, and seconds from its start to its first ready answer."""
+        self.exits: list[tuple[float, str, int]] = []
+        """Processes that ended though nobody killed them."""
+        self._launcher = tuple(launcher)
+        self._issuer = Issuer(folder, "firstbell", "firstbell")
+        self._ending = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTBELL_")}
+
+    def start(self) -> None:
+        """Start the servers, migrate, and start the processes."""
+        self.env |= {
+            "FIRSTBELL_DATABASE_URL": self.postgres.start(),
+            "FIRSTBELL_KAFKA_SERVERS": self.kafka.start(),
+            "FIRSTBELL_DATA_DIR": str(self.folder),
+            "FIRSTBELL_ALLOW_PRIVATE_ENDPOINTS": "true",
+            "FIRSTBELL_RETRY_BASE_S": "0.2",
+            "PYTHONPATH": str(ROOT),
+        }
+        subprocess.run([FIRSTBELL, "migrate"], env=self.env, check=True, capture_output=True)
+        for name in SERVICES:
+            self._start(name)
+        self._supervisor.start()
+        for name in SERVICES:
+            self.wait_ready(name)
+
+    def kill(self, name: str) -> None:
+        """Send SIGKILL; the supervisor does the rest."""
+        process = self.processes[name]
+        self.killed.add(process.pid)
+        process.kill()
+
+    def client(self, service: str = "ingest", **claims: Any) -> httpx.Client:
+        """Return a client with a token: the operator's, or one with these claims."""
+        token = self._issuer.token("torture", timedelta(hours=4), **(claims or {"scope": ADMIN}))
+        headers = {"Authorization": f"Bearer {token}"}
+        base = f"http://127.0.0.1:{self.ports[service]}"
+        return httpx.Client(base_url=base, headers=headers, timeout=10)
+
+    def wait_ready(self, name: str, patience_s: float = 90.0) -> float:
+        """Return the seconds until a process serves; infinity when it does not in time."""
+        start = time.monotonic()
+        while time.monotonic() - start < patience_s and not self._ending.is_set():
+            try:
+                url = f"http://127.0.0.1:{self.ports[name]}/{name}/readyz"
+                if httpx.get(url, timeout=2).is_success:
+                    return time.monotonic() - start
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.02)
+        return float("inf")
+
+    def stop(self) -> None:
+        """End everything that was started here."""
+        self._ending.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+        self.kafka.stop()
+        self.postgres.stop()
+
+    def _start(self, name: str) -> None:
+        command = [*self._launcher, "serve", name, "--port", str(self.ports[name])]
+        with (self.folder / f"{name}.out").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, env=self.env, cwd=ROOT, stdout=log, stderr=log
+            )
+
+    def _supervise(self) -> None:
+        while not self._ending.wait(0.02):
+            for name, process in list(self.processes.items()):
+                status = process.poll()
+                if status is not None:
+                    if process.pid not in self.killed:
+                        self.exits.append((time.time(), name, status))
+                    self._start(name)
+                    probe = threading.Thread(
+                        target=self._probe, args=(name, self.processes[name]), daemon=True
+                    )
+                    probe.start()
+
+    def _probe(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        began = time.time()
+        took_s = self.wait_ready(name)
+        if self.processes[name] is process and process.poll() is None:
+            self.serving_s.append((began, name, took_s))
+
+
+def new_folder() -> Path:
+    """Return a folder that user postgres may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="firstbell-torture-"))
+    folder.chmod(0o755)
+    return folder

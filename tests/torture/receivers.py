@@ -1,0 +1,83 @@
+"""Case systems that are told: each request is on disk before it is answered, some are refused."""
+
+import random
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.torture.journal import Journal
+
+REFUSED = 0.04
+"""Share of requests answered 503 …"""
+DROPPED = 0.02
+"""… and of those taken and never answered: the sender cannot know."""
+
+
+class Receivers:
+    """One server; a path for each recipient."""
+
+    def __init__(self, folder: Path, seed: int, *, unruly: bool = True) -> None:
+        self.journal = Journal(folder / "received.jsonl")
+        self.secrets: dict[str, str] = {}
+        self._seed = seed
+        self._unruly = unruly
+        self._attempts: dict[str, int] = {}
+        receivers = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["content-length"]))
+                lower = {name.lower(): value for name, value in self.headers.items()}
+                status = receivers.take(self.path.removeprefix("/"), raw, lower)
+                if status is None:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def url(self, recipient: str) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/{recipient}"
+
+    def take(self, recipient: str, raw: bytes, headers: dict[str, str]) -> int | None:
+        """Note a request; return the status to answer with, or None: no answer."""
+        status = self._status(headers["webhook-id"])
+        self.journal.add(
+            at=time.time(),
+            to=recipient,
+            id=headers["webhook-id"],
+            verified=self._is_genuine(recipient, raw, headers),
+            status=status,
+            body=raw.decode(),
+        )
+        return status
+
+    def _is_genuine(self, recipient: str, raw: bytes, headers: dict[str, str]) -> bool:
+        try:
+            Webhook(self.secrets[recipient]).verify(raw, headers)
+        except (KeyError, WebhookVerificationError):
+            return False
+        return True
+
+    def _status(self, webhook_id: str) -> int | None:
+        attempt = self._attempts[webhook_id] = self._attempts.get(webhook_id, 0) + 1
+        fall = random.Random(f"{self._seed} {webhook_id} {attempt}").random()
+        if not self._unruly or fall > REFUSED + DROPPED:
+            return 204
+        return 503 if fall > DROPPED else None
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,126 @@
+"""One run: a world is told to a house while it is struck, and then the verdict."""
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.torture.house import FIRSTBELL, House, new_folder
+from tests.torture.outcome import Heard, Outcome, heard, outcome
+from tests.torture.receivers import Receivers
+from tests.torture.schedule import Blow, Window, strike
+from tests.torture.senders import Senders
+from tests.torture.settling import backlog, dead_letters, settle, wait_until
+from tests.torture.unharmed import marks_of, settled, unharmed
+from tests.torture.verdict import Verdict, compare, judge_answers, judge_restarts
+from tests.torture.world import World
+
+DRAINED_S_MAX = 120.0
+Say = Callable[[str], None]
+
+
+class Beside(NamedTuple):
+    """What the unharmed house came to: the same for every run of one world."""
+
+    outcome: Outcome
+    heard: Heard
+
+
+def beside(world: World) -> Beside:
+    """Run the unharmed house."""
+    folder = new_folder()
+    try:
+        return Beside(*unharmed(folder / "unharmed", world))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(
+    world: World,
+    blows: Sequence[Blow],
+    over_s: float,
+    expected: Beside,
+    *,
+    fault: str | None = None,
+    swift: bool = False,
+    say: Say = lambda _: None,
+    keep: bool = False,
+) -> Verdict:
+    """Strike a house while `world` is told to it over so many seconds; return the verdict.
+
+    Args:
+        fault: a fault of `planted.py` to be planted.
+        swift: what a dead process had taken on comes back sooner than in an installation.
+        keep: leave ledgers, logs and data where they are, and say where.
+    """
+    folder = new_folder()
+    planted = (sys.executable, "-m", "tests.torture.planted", fault or "none")
+    house = House(folder, planted if fault or swift else (FIRSTBELL,))
+    if swift:
+        house.env["FIRSTBELL_TEST_SWIFT"] = "yes"
+    receivers = Receivers(folder, world.seed)
+    try:
+        house.start()
+        settle(house, world, receivers)
+        return _run(house, receivers, world, blows, over_s, expected, say)
+    finally:
+        house.stop()
+        receivers.close()
+        if keep:
+            say(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(
+    house: House,
+    receivers: Receivers,
+    world: World,
+    blows: Sequence[Blow],
+    over_s: float,
+    expected: Beside,
+    say: Say,
+) -> Verdict:
+    verdict = Verdict()
+    windows: list[Window] = []
+    striker = threading.Thread(target=lambda: windows.extend(strike(house, blows)))
+    senders = Senders(house.client, house.folder)
+    began = time.monotonic()
+    striker.start()
+    senders.send(world.requests, over_s)
+    striker.join()
+    say(f"sent and struck in {time.monotonic() - began:.0f} s")
+    _wait_drained(verdict, house, receivers)
+    found = outcome(house, world)
+    told = heard(receivers.journal.lines(), world)
+    compare(verdict, (found, told), expected, marks_of(world))
+    lines = senders.journal.lines()
+    judge_answers(verdict, lines, windows, len(world.requests))
+    judge_restarts(verdict, house.serving_s, house.exits, windows)
+    _judge_logs(verdict, house.folder, world)
+    verdict.figures["kills"] = sum(len(blow.whom) for blow in blows if blow.what == "kill -9")
+    return verdict
+
+
+def _wait_drained(verdict: Verdict, house: House, receivers: Receivers) -> None:
+    for name in house.processes:
+        house.wait_ready(name)
+    drained_s = wait_until(lambda: not backlog(house), DRAINED_S_MAX)
+    verdict.blame("not drained", [] if drained_s is not None else [backlog(house)])
+    # A killed notifier's messages come back when their lease is over.
+    last_s = settled(receivers, quiet_s=4.0 if "FIRSTBELL_TEST_SWIFT" in house.env else 25.0)
+    verdict.blame("dead letters", [None] * dead_letters(house))
+    verdict.figures |= {
+        "events drained s": drained_s and round(drained_s, 1),
+        "last message s": round(last_s + (drained_s or 0.0), 1),
+    }
+
+
+def _judge_logs(verdict: Verdict, folder: Path, world: World) -> None:
+    words = {word for pupil in world.pupils for word in pupil.words.values()}
+    for log in folder.glob("*.out"):
+        text = log.read_text(errors="replace")
+        verdict.blame("told in a log", [log.name] if any(w in text for w in words) else [])
