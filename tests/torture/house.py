@@ -99,19 +99,19 @@ class House:
         token = self._issuer.token("torture", timedelta(hours=4), **(claims or {"scope": ADMIN}))
         headers = {"Authorization": f"Bearer {token}"}
         base = f"http://127.0.0.1:{self.ports[service]}"
-        return httpx.Client(base_url=base, headers=headers, timeout=10)
+        return httpx.Client(base_url=base, headers=headers, timeout=10, verify=False)
 
     def wait_ready(self, name: str, patience_s: float = 90.0) -> float:
         """Return the seconds until a process serves; infinity when it does not in time."""
         start = time.monotonic()
-        while time.monotonic() - start < patience_s and not self._ending.is_set():
-            try:
-                url = f"http://127.0.0.1:{self.ports[name]}/{name}/readyz"
-                if httpx.get(url, timeout=2).is_success:
-                    return time.monotonic() - start
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.02)
+        with self.client(name) as client:
+            while time.monotonic() - start < patience_s and not self._ending.is_set():
+                try:
+                    if client.get(f"/{name}/readyz", timeout=2).is_success:
+                        return time.monotonic() - start
+                except httpx.HTTPError:
+                    pass
+                time.sleep(0.1)
         return float("inf")
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Schools' systems: each register is sent until it is answered, and the ledger has every attempt."""
+"""Schools' systems: each register is sent until it is answered; the ledger has each attempt."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,0 +1,53 @@
+"""Faults to be planted in ingest."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from libs.common import outbox
+from services.ingest import accept
+from services.ingest.accept import Committer
+from tests.torture.planted import WINDOW_S
+
+
+def acknowledged_early() -> None:
+    """Ingest answers 202 before it has committed."""
+    usual = Committer._settle
+
+    async def settle(self: Committer, batch: Sequence[accept.Waiting]) -> None:
+        for waiting in batch:
+            if not waiting.answer.done():
+                marks = {"accepted": 0, "corrected": 0, "unchanged": 0}
+                answer = {"receipt": str(uuid4()), **marks, "rejected": [], "notes": []}
+                waiting.answer.set_result(answer)
+        await asyncio.sleep(WINDOW_S)
+        await usual(self, batch)
+
+    Committer._settle = settle  # type: ignore[method-assign]
+
+
+def written_twice() -> None:
+    """Ingest stores the event in a transaction of its own, after that of the register."""
+    usual = Committer._store
+    waiting: list[Any] = []
+
+    async def append(_: Any, source: str, events: Sequence[Any]) -> None:
+        waiting.append((source, events))
+
+    async def store(self: Committer, registers: Sequence[Any]) -> Any:
+        answers = await usual(self, registers)
+        await asyncio.sleep(WINDOW_S)
+        async with self._database.transaction() as db:
+            for source, events in waiting:
+                await outbox.append_messages(
+                    db, [(event.id, outbox.message_of(event, source)) for event in events]
+                )
+        waiting.clear()
+        return answers
+
+    class Apart:
+        append = staticmethod(append)
+
+    accept.outbox = Apart  # type: ignore[assignment]
+    Committer._store = store  # type: ignore[method-assign]
