@@ -2,13 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from tests.torture.settling import Told
+from tests.torture.settling import Told, every
 from tests.torture.world import World, days
 
 Register = tuple[str, str, str]
@@ -48,7 +47,7 @@ def outcome(house: Told, world: World) -> Outcome:
             found.attendance[urn] = answer.raise_for_status().json()
         found.bells = {
             bell["id"]: _without(bell, "raised_at")
-            for bell in _all(risk, "/risk/v1/bells")
+            for bell in every(risk, "/risk/v1/bells")
             if bell["kind"] not in CLOCKWORK
         }
     _read_notify(house, world, found)
@@ -58,13 +57,13 @@ def outcome(house: Told, world: World) -> Outcome:
 def _read_notify(house: Told, world: World, found: Outcome) -> None:
     for recipient in world.recipients:
         with house.client("notify", scope="alerts:read", practitioner=recipient) as own:
-            for alert in _all(own, "/notify/v1/alerts"):
+            for alert in every(own, "/notify/v1/alerts"):
                 if alert["kind"] not in CLOCKWORK:
                     history = [entry["what"] for entry in alert["history"]]
                     kept = (alert["kind"], alert["severity"], alert["status"], history)
                     found.alerts[recipient, alert["id"]] = kept
     with house.client("notify", scope="disclosures:read") as auditor:
-        for record in _all(auditor, "/notify/v1/disclosures"):
+        for record in every(auditor, "/notify/v1/disclosures"):
             if record["bell"] in found.bells and record["decision"] != "read":
                 found.decisions[record["bell"], record["recipient"], record["decision"]] += 1
         proof = auditor.get("/notify/v1/disclosures/verify", timeout=120).raise_for_status()
@@ -77,17 +76,6 @@ def _register(ingest: httpx.Client, urn: str, day: str, session: str) -> tuple[i
         return 0, {}
     held = answer.raise_for_status().json()
     return held["revision"], {mark["upn"]: mark["code"] for mark in held["marks"]}
-
-
-def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        params = {"limit": 500} | ({"cursor": cursor} if cursor else {})
-        page = client.get(path, params=params, timeout=60).raise_for_status().json()
-        yield from page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return
 
 
 def _without(one: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from tests.torture.outcome import Heard, Outcome, heard, outcome
 from tests.torture.receivers import Receivers
 from tests.torture.schedule import Blow, Window, strike
 from tests.torture.senders import Senders
-from tests.torture.settling import backlog, dead_letters, settle, wait_until
-from tests.torture.unharmed import marks_of, settled, unharmed
+from tests.torture.settling import backlog, dead_letters, settle, undelivered, wait_until
+from tests.torture.unharmed import marks_of, unharmed
 from tests.torture.verdict import Verdict, compare, judge_answers, judge_restarts
 from tests.torture.world import World
 
@@ -93,7 +93,7 @@ def _run(
     senders.send(world.requests, over_s)
     striker.join()
     say(f"sent and struck in {time.monotonic() - began:.0f} s")
-    _wait_drained(verdict, house, receivers)
+    _wait_drained(verdict, house)
     found = outcome(house, world)
     told = heard(receivers.journal.lines(), world)
     compare(verdict, (found, told), expected, marks_of(world))
@@ -105,18 +105,17 @@ def _run(
     return verdict
 
 
-def _wait_drained(verdict: Verdict, house: House, receivers: Receivers) -> None:
+def _wait_drained(verdict: Verdict, house: House) -> None:
     for name in house.processes:
         house.wait_ready(name)
-    drained_s = wait_until(lambda: not backlog(house), DRAINED_S_MAX)
-    verdict.blame("not drained", [] if drained_s is not None else [backlog(house)])
-    # A killed notifier's messages come back when their lease is over.
-    last_s = settled(receivers, quiet_s=4.0 if "FIRSTBELL_TEST_SWIFT" in house.env else 25.0)
+    for what, is_done in (
+        ("events", lambda: not backlog(house)),
+        ("messages", lambda: not undelivered(house)),
+    ):
+        drained_s = wait_until(is_done, DRAINED_S_MAX)
+        verdict.blame(f"{what} not drained", [] if drained_s is not None else [backlog(house)])
+        verdict.figures[f"{what} drained s"] = drained_s and round(drained_s, 1)
     verdict.blame("dead letters", [None] * dead_letters(house))
-    verdict.figures |= {
-        "events drained s": drained_s and round(drained_s, 1),
-        "last message s": round(last_s + (drained_s or 0.0), 1),
-    }
 
 
 def _judge_logs(verdict: Verdict, folder: Path, world: World) -> None:

@@ -14,6 +14,7 @@ from tests.torture.world import Request
 THREADS = 8
 PATIENCE_S = 10.0
 """What a school's system waits for one answer."""
+AGAIN_S = 0.2
 GIVES_UP_S = 240.0
 
 
@@ -55,7 +56,7 @@ class Senders:
             self.journal.add(n=request.number, at=time.time(), what="answer", s=took_s, **answer)
             if answer["status"] is not None and answer["status"] < 500:
                 return
-            time.sleep(0.2)
+            time.sleep(AGAIN_S)
 
 
 def _answer(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:

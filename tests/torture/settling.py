@@ -1,7 +1,7 @@
 """What a house is told before the first register: who there is, who works with whom, the rolls."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import httpx
@@ -113,6 +113,32 @@ def backlog(house: Told) -> float:
             return waiting + 1
         waiting += sum(value for key, value in _samples(text, name) if key in BACKLOG)
     return waiting
+
+
+def undelivered(house: Told) -> int:
+    """Return how many messages wait for their receivers; one more while nobody can say."""
+    waiting = 0
+    try:
+        with house.client("notify") as client:
+            for endpoint in client.get("/notify/v1/endpoints?limit=500").json()["items"]:
+                path = f"/notify/v1/endpoints/{endpoint['id']}/deliveries"
+                states = [one["state"] for one in every(client, path)]
+                waiting += states.count("pending")
+    except httpx.HTTPError:
+        return waiting + 1
+    return waiting
+
+
+def every(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+    """Yield a list's items, a part after the other."""
+    cursor = None
+    while True:
+        params = {"limit": 500} | ({"cursor": cursor} if cursor else {})
+        page = client.get(path, params=params, timeout=60).raise_for_status().json()
+        yield from page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return
 
 
 def dead_letters(house: Told) -> int:

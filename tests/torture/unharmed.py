@@ -7,7 +7,6 @@ what other tests show; that marks are kept as they were sent is counted here wit
 import json
 import os
 import subprocess
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tests.system.test_story import free_port
 from tests.torture.house import FIRSTBELL, SERVICES
 from tests.torture.outcome import Heard, Outcome, Register, heard, outcome
 from tests.torture.receivers import Receivers
-from tests.torture.settling import backlog, settle, wait_until
+from tests.torture.settling import backlog, settle, undelivered, wait_until
 from tests.torture.world import Request, World
 
 
@@ -70,22 +69,11 @@ def unharmed(folder: Path, world: World) -> tuple[Outcome, Heard]:
             for first in range(0, len(world.requests), 500):
                 _stream(client, world.requests[first : first + 500])
         assert wait_until(lambda: not backlog(house), 600) is not None
-        settled(receivers)
+        assert wait_until(lambda: not undelivered(house), 600) is not None
         return outcome(house, world), heard(receivers.journal.lines(), world)
     finally:
         house.stop()
         receivers.close()
-
-
-def settled(receivers: Receivers, quiet_s: float = 3.0, patience_s: float = 600.0) -> float:
-    """Wait until no request has come for a while; return how long after the call the last came."""
-    start = last = time.monotonic()
-    size = receivers.journal.size()
-    while time.monotonic() - last < quiet_s and last - start < patience_s:
-        time.sleep(0.1)
-        if receivers.journal.size() != size:
-            size, last = receivers.journal.size(), time.monotonic()
-    return last - start
 
 
 def _stream(client: httpx.Client, requests: tuple[Request, ...]) -> None:
