@@ -13,7 +13,7 @@ from tests.torture.world import Size, World, world
 
 FULL = Size(schools=12, groups=10, pupils=30, sessions=84)
 SMALL = Size(schools=3, groups=4, pupils=15, sessions=20)
-SMALL_KILLS, SMALL_S = 12, 24.0
+SMALL_KILLS, SMALL_S = 12, 36.0
 
 
 def main(
