@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -46,8 +47,5 @@ def written_twice() -> None:
         waiting.clear()
         return answers
 
-    class Apart:
-        append = staticmethod(append)
-
-    accept.outbox = Apart  # type: ignore[assignment]
+    accept.outbox = SimpleNamespace(append=append)  # type: ignore[assignment]
     Committer._store = store  # type: ignore[method-assign]

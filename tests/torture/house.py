@@ -86,7 +86,7 @@ class House:
             self._start(name)
         self._supervisor.start()
         for name in SERVICES:
-            self.wait_ready(name)
+            assert self.wait_ready(name) < float("inf"), f"{name} did not start"
 
     def kill(self, name: str) -> None:
         """Send SIGKILL; the supervisor does the rest."""
