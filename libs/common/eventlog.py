@@ -1,6 +1,7 @@
 """The event log: the port that both adapters, Kafka and embedded, fit."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 TopicPartition = tuple[str, int]
@@ -34,7 +35,7 @@ class Record(NamedTuple):
 
 
 class EventLog(Protocol):
-    """Records in topics; each partition keeps its order for ever."""
+    """Records in topics; each partition keeps its order."""
 
     async def start(self) -> None:
         """Connect, and see that the topics are there."""
@@ -60,6 +61,12 @@ class EventLog(Protocol):
 
     async def handled(self, group: str, topic: str, partition: int) -> int:
         """Return the offset below which this group has handled the partition; 0 if not known."""
+
+    async def erase_before(self, instant: datetime) -> int:
+        """Erase what was published before and is handled; return how many records went.
+
+        Of a compacted topic each key's latest record stays. Where the broker erases by itself: 0.
+        """
 
     async def waiting(self, following: Mapping[TopicPartition, int]) -> dict[str, int]:
         """Return how many records each topic has from these next offsets on.

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from sqlalchemy import LargeBinary, String, func, insert, select
+from sqlalchemy import LargeBinary, String, delete, exists, func, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 
 from libs.common.database import Database, upsert
 from libs.common.eventlog import LogUnavailable, Message, Positions, Record, TopicPartition
+from libs.common.events import COMPACTED, DEAD_LETTERS
 
 BATCH_RECORDS_MAX = 500
 POLL_S = 0.25
@@ -110,6 +112,32 @@ class EmbeddedEventLog:
         where = (LogPosition.group == group) & (LogPosition.topic == topic)
         async with self._database.reading() as db:
             return await db.scalar(select(LogPosition.next_offset).where(where)) or 0
+
+    async def erase_before(self, instant: datetime) -> int:
+        """Erase by the time in each record's headers: what every group that reads it has handled.
+
+        A record without a time, and a topic that nobody reads, stay; dead letters, which the
+        service that put them aside keeps as well, go by their time alone.
+        """
+        later = aliased(LogRecord)
+        handled = (
+            select(func.min(LogPosition.next_offset))
+            .where(LogPosition.topic == LogRecord.topic)
+            .scalar_subquery()
+        )
+        superseded = exists().where(
+            later.topic == LogRecord.topic,
+            later.key == LogRecord.key,
+            later.offset > LogRecord.offset,
+        )
+        over = delete(LogRecord).where(
+            (LogRecord.offset < handled) | LogRecord.topic.endswith(DEAD_LETTERS),
+            func.datetime(func.json_extract(LogRecord.headers, "$.ce_time"))
+            < func.datetime(instant.isoformat()),
+            LogRecord.topic.not_in(COMPACTED) | superseded,
+        )
+        async with self._database.transaction() as db:
+            return (await db.execute(over)).rowcount
 
     async def waiting(self, following: Mapping[TopicPartition, int]) -> dict[str, int]:
         """Count each topic's records from these offsets on."""

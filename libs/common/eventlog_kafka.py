@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -21,12 +23,24 @@ SESSION_MS = 10_000
 HEARTBEAT_MS = 2_000
 
 
-class KafkaEventLog:
-    """Kafka, by aiokafka. `servers` is host:port[,…]; new topics have `replication` copies."""
+class NewTopics(NamedTuple):
+    """How missing topics are made: copies of each partition, and how long records stay."""
 
-    def __init__(self, servers: str, replication: int = 1) -> None:
+    replication: int
+    kept: timedelta
+
+
+class KafkaEventLog:
+    """Kafka, by aiokafka. `servers` is host:port[,…].
+
+    New topics have `replication` copies, and keep records so long.
+    """
+
+    def __init__(
+        self, servers: str, replication: int = 1, kept: timedelta = timedelta(days=400)
+    ) -> None:
         self._servers = servers
-        self._replication = replication
+        self._topics = NewTopics(replication, kept)
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -63,7 +77,7 @@ class KafkaEventLog:
         self, group: str, topics: Sequence[str], positions: Positions
     ) -> AsyncGenerator[list[Record], None]:
         """Join the group; each partition that comes is read from where the group's store says."""
-        await ensure_topics(self._servers, self._replication)
+        await ensure_topics(self._servers, self._topics)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._servers,
             group_id=group,
@@ -106,6 +120,10 @@ class KafkaEventLog:
         finally:
             await admin.close()
 
+    async def erase_before(self, instant: datetime) -> int:
+        """Leave it to the broker: each topic's `retention.ms` erases."""
+        return 0
+
     async def waiting(self, following: Mapping[eventlog.TopicPartition, int]) -> dict[str, int]:
         """Subtract from each partition's end; what compaction removed is counted too."""
         if not following:
@@ -126,7 +144,7 @@ class KafkaEventLog:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            await ensure_topics(self._servers, self._replication)
+            await ensure_topics(self._servers, self._topics)
             producer = AIOKafkaProducer(
                 bootstrap_servers=self._servers,
                 acks="all",
@@ -194,14 +212,14 @@ async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
         return  # only whoever watches lag needs it; the next batch tells more
 
 
-async def ensure_topics(servers: str, replication: int) -> None:
+async def ensure_topics(servers: str, new: NewTopics) -> None:
     """Create the topics that are not there; those that are stay as the operator made them."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     try:
         await admin.start()
         there = set(await admin.list_topics())
         wanted = [name for topic in TOPICS for name in (topic, topic + DEAD_LETTERS)]
-        missing = [_topic(name, replication) for name in wanted if name not in there]
+        missing = [_topic(name, new) for name in wanted if name not in there]
         if missing:
             answer = await admin.create_topics(missing)
             for _, code, *_ in answer.topic_errors:
@@ -211,8 +229,11 @@ async def ensure_topics(servers: str, replication: int) -> None:
         await admin.close()
 
 
-def _topic(name: str, replication: int) -> NewTopic:
-    configs = {"max.message.bytes": str(RECORD_BYTES_MAX), "retention.ms": "-1"}
+def _topic(name: str, new: NewTopics) -> NewTopic:
+    configs = {
+        "max.message.bytes": str(RECORD_BYTES_MAX),
+        "retention.ms": str(new.kept // timedelta(milliseconds=1)),
+    }
     if name in COMPACTED:
         configs["cleanup.policy"] = "compact"
-    return NewTopic(name, PARTITIONS, replication, topic_configs=configs)
+    return NewTopic(name, PARTITIONS, new.replication, topic_configs=configs)

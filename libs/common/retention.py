@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.consumer import DeadLetter
 from libs.common.database import Database
+from libs.common.eventlog import EventLog
 from libs.common.school_day import LONDON, academic_year_of, london_day, utc_now
 from libs.common.settings import ServiceSettings
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 FIRST_AFTER_S = 60.0
 """A service that has just started has better things to do."""
@@ -62,6 +63,16 @@ async def erase_dead_letters(
         return {"dead_letters": await erase_where(db, DeadLetter, DeadLetter.replayed_at < before)}
 
 
+def erase_events(log: EventLog) -> Erase:
+    """Return what erases the events that the log need keep no longer."""
+
+    async def erase(_: Database, settings: ServiceSettings, today: date) -> dict[str, int]:
+        before = start_of(today - timedelta(days=settings.retain_events_days))
+        return {"events": await log.erase_before(before)}
+
+    return erase
+
+
 def daily(erase: Erase, database: Database, settings: ServiceSettings) -> Callable[[], Any]:
     """Return the background work that erases once a day, and soon after every start."""
 
@@ -69,7 +80,7 @@ def daily(erase: Erase, database: Database, settings: ServiceSettings) -> Callab
         await asyncio.sleep(FIRST_AFTER_S)
         while True:
             erased = await erase(database, settings, london_day(utc_now()))
-            log.info("retention", **{name: number for name, number in erased.items() if number})
+            logger.info("retention", **{name: number for name, number in erased.items() if number})
             await asyncio.sleep(EVERY_S)
 
     return run

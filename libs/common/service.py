@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import Message as Headers
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -121,7 +121,11 @@ def must_be(request: Request, kind: str) -> None:
 def event_log(settings: ServiceSettings) -> EventLog:
     """Return the log that the settings name: Kafka, or the embedded one."""
     if settings.kafka_servers:
-        return KafkaEventLog(settings.kafka_servers, settings.kafka_replication)
+        return KafkaEventLog(
+            settings.kafka_servers,
+            settings.kafka_replication,
+            timedelta(days=settings.retain_events_days),
+        )
     return EmbeddedEventLog(settings.data_dir / "log.db")
 
 

@@ -99,6 +99,12 @@ class ServiceSettings(BaseSettings):
     retain_disclosures_years: int = Field(
         6, ge=1, description="Years that the ledger keeps what was disclosed to whom, and why."
     )
+    retain_events_days: int = Field(
+        400,
+        ge=30,
+        description="Days that the event log keeps what was handled; a topic made before keeps its "
+        "own retention.",
+    )
     log_level: str = Field("INFO", description="Least severe log line written.")
     trace_endpoint: str | None = Field(
         None,

@@ -1,6 +1,9 @@
 """`firstbell up` and `migrate`: all three services, and their tables."""
 
 import asyncio
+import fcntl
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +24,7 @@ def up(
     """Run all three services in one process, with SQLite and the embedded log in one folder."""
     settings = embedded(data.resolve())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _alone_in(settings.data_dir)
     configure(settings.log_level)
     asyncio.run(_migrate(settings, list(Service)))
     typer.echo(f"Firstbell is starting on http://{host}:{port} (data in {settings.data_dir})")
@@ -41,6 +45,20 @@ def migrate(
     if app_role is not None:
         asyncio.run(_grant(settings, chosen, app_role))
     typer.echo(f"Up to date: {', '.join(chosen)}")
+
+
+def _alone_in(folder: Path) -> None:
+    """Hold the folder until this process ends: two would go on fencing each other off."""
+    held = os.open(folder / "up.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        typer.echo(
+            f"Not started: another Firstbell runs on the data in {folder}. Stop it, or name "
+            "another folder with --data.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
 
 
 async def _migrate(settings: ServiceSettings, services: list[Service]) -> None:

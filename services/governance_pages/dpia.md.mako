@@ -75,8 +75,10 @@ ${"###"} 2.4 What is held, and for how long
 % endfor
 
 A daily job in each service erases what is older. Events in the log (${", ".join(topics)}) carry
-marks, rolls, involvements and bells, without comments, and are kept for as long as the log's own settings say:
-${blank("retention of the topics; the embedded log keeps everything")}.
+marks, rolls, involvements and bells, without comments, and stay so long as
+`FIRSTBELL_RETAIN_EVENTS_DAYS` says: the embedded log erases them, of Kafka's topics that Firstbell
+makes it is the `retention.ms`. Of involvements the latest of each child stays. Topics made by others:
+${blank("their retention")}.
 
 ${"##"} 3. Consultation
 
@@ -86,7 +88,8 @@ ${"##"} 4. Necessity and proportionality
 
 - **Lawful basis**: with each policy, in 2.3, and in the record of each decision.
 - **Minimisation**: a recipient sees the fields that a policy permits and no other. The Unique Pupil
-  Number stays within education; other agencies see their own identifier of the child.
+  Number stays within education; other agencies see their own identifier of the child. What an alert
+  shows is decided again at each read: a role or a restriction that has changed since counts at once.
 - **Accuracy**: a school's correction withdraws a bell that has lost its grounds, and everybody who
   was told is told so. Rectification is such a correction.
 - **Storage limitation**: 2.4; the ledger keeps its proof when what a record says is erased.

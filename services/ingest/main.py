@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common.outbox import Relay
-from libs.common.retention import daily
+from libs.common.retention import daily, erase_events
 from libs.common.service import Running, build
 from libs.common.settings import ServiceSettings
 from services.ingest.accept import Committer
@@ -26,3 +26,7 @@ async def _run(app: FastAPI, running: Running) -> None:
     running.start("relay", relay.run)
     running.start("committer", app.state.committer.run)
     running.start("retention", daily(erase, app.state.database, app.state.settings))
+    running.start(
+        "event retention",
+        daily(erase_events(app.state.log), app.state.database, app.state.settings),
+    )

@@ -117,7 +117,7 @@ def test_the_topics_are_as_the_services_would_make_them(built: list[Resource]) -
         assert spec["partitions"] == PARTITIONS
         assert spec["config"] == {
             "max.message.bytes": RECORD_BYTES_MAX,
-            "retention.ms": -1,
+            "retention.ms": 34_560_000_000,
             **compacted,
         }
 

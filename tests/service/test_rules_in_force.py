@@ -1,5 +1,6 @@
 """Rules' settings in the real risk service: what rings, under which version, and what is told."""
 
+import fcntl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -149,3 +150,15 @@ def test_a_service_with_rules_that_cannot_be_used_does_not_start_and_says_why(
         create_app(settings.model_copy(update={"rules": file}))
     assert done.exit_code == 1
     assert f"Not started: {file}: [latenes]: there is no such rule." in done.output
+
+
+def test_a_second_stack_on_the_same_folder_does_not_start_and_says_why(
+    settings: ServiceSettings,
+) -> None:
+    with (settings.data_dir / "up.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        done = CliRunner().invoke(app, ["up", "--data", str(settings.data_dir)])
+
+    assert done.exit_code == 1
+    assert "Not started: another Firstbell runs on the data in" in done.output

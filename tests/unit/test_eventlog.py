@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.eventlog_kafka import KafkaEventLog
+from libs.common.events import BELLS, DEAD_LETTERS, INVOLVEMENTS, REGISTERS
 from tests.conftest import until
 
 
@@ -194,6 +196,32 @@ async def test_an_embedded_log_whose_file_is_held_says_that_it_is_away(tmp_path:
 
     with pytest.raises(LogUnavailable):
         await log.publish([Message("first", "k", b"", {})])
+    await log.close()
+
+
+async def test_the_embedded_log_erases_what_is_old_and_handled_by_all(tmp_path: Path) -> None:
+    log = EmbeddedEventLog(tmp_path / "log.db")
+    await log.start()
+    old, new = ({"ce_time": f"2026-{month}-01T08:00:00+00:00"} for month in ("01", "09"))
+    aside = f"{REGISTERS}{DEAD_LETTERS}"
+    await log.publish([Message(t, "k", b"", old) for t in (REGISTERS, BELLS, INVOLVEMENTS, aside)])
+    await log.publish([Message(INVOLVEMENTS, "other", b"", old), Message(REGISTERS, "k", b"", {})])
+    subscription = log.subscribe("risk", [REGISTERS, INVOLVEMENTS], Reader().positions)
+    async with aclosing(subscription) as batches:
+        await anext(batches)
+        await log.publish([Message(t, "k", b"", new) for t in (REGISTERS, INVOLVEMENTS)])
+        await anext(batches)  # to ask for more says that the last were handled
+    await log.publish([Message(REGISTERS, "k", b"late", old)])
+
+    assert await log.erase_before(datetime(2026, 6, 1, tzinfo=UTC)) == 3
+
+    left = Reader()
+    await left.read(log, [REGISTERS, BELLS, INVOLVEMENTS, aside], 6)
+    assert [(r.topic, r.key, r.headers.get("ce_time", "")[:7]) for r in left.records] == [
+        (REGISTERS, "k", ""), (REGISTERS, "k", "2026-09"), (REGISTERS, "k", "2026-01"),
+        (BELLS, "k", "2026-01"),
+        (INVOLVEMENTS, "other", "2026-01"), (INVOLVEMENTS, "k", "2026-09"),
+    ]  # fmt: skip
     await log.close()
 
 
