@@ -63,6 +63,14 @@ class ServiceSettings(BaseSettings):
     allow_private_endpoints: bool = Field(
         False, description="Let webhooks go to private addresses: a laptop, a closed network."
     )
+    delivery_timeout_s: float = Field(
+        15.0, gt=0, le=30, description="Seconds in which a receiver must have taken a message."
+    )
+    egress_proxy: str | None = Field(
+        None,
+        description="An HTTP proxy through which webhooks go out. It must refuse private addresses "
+        "itself.",
+    )
     agreement: Path | None = Field(
         None,
         description="The local information-sharing agreement: a YAML file laid over the national "

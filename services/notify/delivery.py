@@ -8,6 +8,8 @@ from uuid import UUID
 
 TRIED_FOR = timedelta(days=7)
 """A safeguarding alert is tried for a week; then it is dead, and said to be."""
+SCHEDULE_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0)
+"""The wait after the nth attempt; after the last of these it stays as long."""
 BACKOFF_MAX = timedelta(hours=4)
 RETRY_AFTER_MAX = timedelta(hours=1)
 JITTER = 0.2
@@ -38,11 +40,13 @@ def outcome_of(status: int | None, age: timedelta) -> Outcome:
 def wait_after(
     attempt: int, base_s: float, delivery: UUID, retry_after_s: float | None = None
 ) -> timedelta:
-    """Return how long to wait after the nth attempt, from 1: doubling, with the jitter of its id.
+    """Return how long to wait after the nth attempt, from 1, with the jitter of its id.
 
-    A receiver's `Retry-After` is honoured up to an hour.
+    `base_s` is the first wait: the whole schedule stretches or shrinks with it. A receiver's
+    `Retry-After` is honoured up to an hour.
     """
-    backoff = min(base_s * 2.0 ** min(attempt - 1, 40), BACKOFF_MAX.total_seconds())
+    scheduled = SCHEDULE_S[min(attempt, len(SCHEDULE_S)) - 1] * base_s / SCHEDULE_S[0]
+    backoff = min(scheduled, BACKOFF_MAX.total_seconds())
     jitter = random.Random(f"{delivery}/{attempt}").uniform(1 - JITTER, 1 + JITTER)
     asked = min(max(retry_after_s or 0, 0), RETRY_AFTER_MAX.total_seconds())
     return timedelta(seconds=max(backoff * jitter, asked))

@@ -20,6 +20,7 @@ from services.notify import (
     holding_store,
     life_store,
     sharing_rules,
+    undelivered,
 )
 from services.notify.api import router
 from services.notify.bells import Notifier
@@ -36,6 +37,7 @@ ROUNDS: Mapping[str, tuple[Due, Take]] = {
     "approvals": (alert_store.bells_overdue, approvals.ask_further),
     "escalations": (life_store.bells_unanswered, escalating.pass_on),
     "held": (holding_store.alerts_due, holding.let_go),
+    "undelivered": (undelivered.overdue, undelivered.end),
 }
 """What is due by the clock, and what is done then."""
 
@@ -58,7 +60,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         state.settings,
         state.database,
         state.vault,
-        lambda db: decide_again(db, state.notifier.rules, state.notifier.now()),
+        lambda db, rows: decide_again(db, state.notifier.rules, state.notifier.now(), rows),
     )
     consumer = Consumer(
         state.log,

@@ -1,13 +1,13 @@
 """A message that is tried again is decided again first: time has passed since it was made."""
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify.messages import parts_of, with_parts
@@ -16,31 +16,26 @@ from services.notify.sharing_rules import SharingRules
 from services.notify.shown import bare
 from services.notify.tables import Alert, Delivery
 
-AT_ONCE = 100
+STALE_AFTER = timedelta(minutes=1)
+"""A first attempt that comes later than this is decided again too."""
 NOT_ANY_MORE = "its recipient may not be told any more"
 
 
-async def decide_again(db: AsyncConnection, rules: SharingRules, now: datetime) -> None:
-    """Cut messages that are due for another attempt to what may be told now, or end them."""
-    query = (
-        select(Delivery.number, Delivery.body)
-        .where(
-            Delivery.state == "pending",
-            Delivery.attempts > 0,
-            Delivery.next_attempt_at <= now,
-            Delivery.type != "endpoint.test",
-        )
-        .order_by(Delivery.next_attempt_at)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    messages = {row.number: json.loads(row.body) for row in await db.execute(query)}
+async def decide_again(
+    db: AsyncConnection, rules: SharingRules, now: datetime, rows: Sequence[Row[Any]]
+) -> None:
+    """Cut claimed messages that have waited or failed to what may be told now, or end them."""
+    messages = {
+        row.number: json.loads(row.body)
+        for row in rows
+        if row.type.startswith("alert.") and (row.attempts or row.created_at < now - STALE_AFTER)
+    }
     parts = [part for message in messages.values() for part in parts_of(message)]
     alerts = {UUID(part["alert"]) for part in parts}
     if not alerts:
         return
-    rows = await db.execute(select(Alert.__table__).where(Alert.id.in_(alerts)))
-    seen = await as_seen_now(db, [dict(row._mapping) for row in rows], rules, now)
+    found = await db.execute(select(Alert.__table__).where(Alert.id.in_(alerts)))
+    seen = await as_seen_now(db, [dict(row._mapping) for row in found], rules, now)
     shown = {str(one.row["id"]): one.row["shown"] for one in seen}
     for number, message in messages.items():
         values = _values(message, shown)

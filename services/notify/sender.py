@@ -1,51 +1,57 @@
-"""The sender: signs messages, posts them, and records each attempt; no transaction is open then."""
+"""The sender: claims what is due, posts it, and has what each attempt came to recorded.
+
+Outcomes are recorded, and further messages claimed, many in one transaction; none is open while
+anything is posted.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-import httpx
-from httpx_secure import httpx_ssrf_protection
+from prometheus_client import Counter
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
-from standardwebhooks import Webhook
 
 from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import ledger, store
-from services.notify.delivered import records_of
-from services.notify.delivery import Outcome, next_attempt_at, outcome_of, seconds_of, wait_after
+from services.notify import outcomes, store
+from services.notify.delivery import Outcome
+from services.notify.lanes import Lanes
+from services.notify.outcomes import Attempt
+from services.notify.posting import Poster
 from services.notify.secrets import Vault
 
-AT_ONCE = 32
-"""Messages under way at a time."""
-TIMEOUT_S = 15.0
-LEASE = timedelta(seconds=20)
-"""How long a claimed message is nobody else's; a killed sender's messages come back after it."""
-ANSWER_BYTES_MAX = 65_536
+PLACES = 512
+"""Messages under way at a time, to all endpoints."""
+LEASE_S = 15.0
+"""How much longer than an attempt can last a claimed message is nobody else's."""
+GATHER_S = 0.01
+"""How long outcomes are gathered, at least, before they are recorded together."""
+ATTEMPTS = Counter("firstbell_delivery_attempts", "Messages posted", ["service", "outcome"])
+
+Again = Callable[[AsyncConnection, Sequence[Row[Any]]], Awaitable[None]]
 
 
 class Sender:
     """Delivers what is due. Call `wake` after a commit: it looks at once.
 
     Args:
-        before_retries: run in the transaction that claims messages, for those tried before.
+        decide_again: run in the transaction that claims messages, with those claimed.
     """
 
     def __init__(
-        self,
-        settings: ServiceSettings,
-        database: Database,
-        vault: Vault,
-        before_retries: Callable[[AsyncConnection], Awaitable[None]],
+        self, settings: ServiceSettings, database: Database, vault: Vault, decide_again: Again
     ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
-        self._before_retries = before_retries
+        self._decide_again = decide_again
+        self._lease = timedelta(seconds=settings.delivery_timeout_s + LEASE_S)
+        self._lanes = Lanes(PLACES, settings.retry_base_s, time.monotonic)
+        self._done: list[Attempt] = []
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -53,89 +59,61 @@ class Sender:
         self._woken.set()
 
     async def run(self, poll_s: float = 0.5) -> None:
-        """Send until cancelled: whoever answers late holds up its own place alone."""
-        sending: set[asyncio.Task[None]] = set()
-        async with self._client() as client, asyncio.TaskGroup() as group:
-            while True:
-                self._woken.clear()
-                for row in await self._claim(AT_ONCE - len(sending)):
-                    task = group.create_task(self._send(client, row))
-                    sending.add(task)
-                    task.add_done_callback(sending.discard)
-                    task.add_done_callback(lambda _: self.wake())
-                try:
-                    async with asyncio.timeout(poll_s):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
-
-    def _client(self) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
-        if self._settings.allow_private_endpoints:
-            return client
-        return httpx_ssrf_protection(client)
-
-    async def _claim(self, room: int) -> list[Row[Any]]:
-        if room == 0:
-            return []
-        async with self._database.transaction() as db:
-            await self._before_retries(db)
-            return await store.claim_due(db, utc_now(), LEASE, room)
-
-    async def _send(self, client: httpx.AsyncClient, row: Row[Any]) -> None:
-        status, retry_after_s, fault = await self._post(client, row)
-        now = utc_now()
-        outcome = outcome_of(status, now - row.created_at)
-        values: dict[str, Any] = {"last_outcome": fault or f"{outcome} ({status})"}
-        if outcome is Outcome.RETRY:
-            base_s = self._settings.retry_base_s
-            wait = wait_after(row.attempts + 1, base_s, row.id, retry_after_s)
-            values["next_attempt_at"] = next_attempt_at(now, wait, row.created_at)
-        elif outcome is Outcome.DELIVERED:
-            values |= {"state": "delivered", "delivered_at": now}
-        else:
-            values["state"] = "dead"
-        async with self._database.transaction() as db:
-            await store.note_attempt(db, row.number, values)
-            if outcome is Outcome.DELIVERED:
-                await ledger.append(db, await records_of(db, row, now))
-            if outcome is Outcome.GONE:
-                await store.disable(db, row.endpoint, now)
-
-    async def _post(
-        self, client: httpx.AsyncClient, row: Row[Any]
-    ) -> tuple[int | None, float | None, str | None]:
+        """Send until cancelled."""
+        poster = Poster(self._settings, self._vault)
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                headers = self._signed(row.id, row.body, row)
-                request = client.stream("POST", row.url, content=row.body, headers=headers)
-                async with request as answer:
-                    await _drain(answer)
-                retry_after = answer.headers.get("retry-after")
-                return answer.status_code, seconds_of(retry_after, utc_now()), None
-        except Exception as error:
-            # Whatever one address, answer or secret can do, it holds up no other message.
-            return None, None, type(error).__name__
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._woken.clear()
+                    began = time.monotonic()
+                    for row in await self._record_and_claim():
+                        group.create_task(self._send(poster, row))
+                    await self._wait(poll_s, time.monotonic() - began)
+        finally:
+            await poster.close()
 
-    def _signed(self, webhook_id: UUID, body: str, row: Row[Any]) -> dict[str, str]:
-        now = utc_now()
-        secrets = [row.secret]
-        if row.old_secret is not None and row.old_secret_until > now:
-            secrets.append(row.old_secret)
-        signatures = [
-            Webhook(self._vault.open(s)).sign(str(webhook_id), now, body) for s in secrets
-        ]
-        return {
-            "content-type": "application/json",
-            "webhook-id": str(webhook_id),
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(signatures),
-        }
-
-
-async def _drain(answer: httpx.Response) -> None:
-    read = 0
-    async for chunk in answer.aiter_raw():
-        read += len(chunk)
-        if read > ANSWER_BYTES_MAX:
+    async def _wait(self, poll_s: float, took_s: float) -> None:
+        try:
+            async with asyncio.timeout(poll_s):
+                await self._woken.wait()
+        except TimeoutError:
             return
+        # The dearer a transaction is, the more is gathered for the next one.
+        await asyncio.sleep(max(GATHER_S, took_s))
+
+    async def _send(self, poster: Poster, row: Row[Any]) -> None:
+        try:
+            attempt = Attempt(row, await poster.post(row))
+            failed = attempt.outcome is not Outcome.DELIVERED
+            self._lanes.note(row.endpoint, failed=failed, took_s=attempt.answer.took_s)
+            ATTEMPTS.labels("notify", attempt.outcome.value).inc()
+            self._done.append(attempt)
+        finally:
+            self._lanes.leave(row.endpoint)
+            self.wake()
+
+    async def _record_and_claim(self) -> list[Row[Any]]:
+        done, self._done, now = self._done, [], utc_now()
+        recovered, entered = self._lanes.take_recovered(), list[Row[Any]]()
+        try:
+            async with self._database.transaction() as db:
+                await outcomes.record(db, done, self._settings.retry_base_s, now)
+                await store.hasten(db, recovered, now)
+                found = await store.due(db, now, self._lanes.closed(), self._lanes.room())
+                entered += [row for row in found if self._lanes.enter(row.endpoint)]
+                await store.lease(db, entered, now + self._lease)
+                await self._decide_again(db, entered)
+                rows = await store.still_claimed(db, entered)
+                await outcomes.record_delivered(db, done)
+        except BaseException:
+            # Nothing of it is written: outcomes wait for the next time, places are free again.
+            self._done = done + self._done
+            self._leave(entered)
+            raise
+        kept = {row.number for row in rows}
+        self._leave([row for row in entered if row.number not in kept])
+        return rows
+
+    def _leave(self, rows: Sequence[Row[Any]]) -> None:
+        for row in rows:
+            self._lanes.leave(row.endpoint)

@@ -1,15 +1,39 @@
 """Queries about endpoints and deliveries, and rows by their keys. Nothing here commits."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notify.lanes import LANE_MAX
 from services.notify.messages import DIGEST
-from services.notify.tables import Delivery, Endpoint, Involvements
+from services.notify.tables import Delivery, Endpoint, Involvements, Practitioner
+
+ATTEMPTED = (
+    "state",
+    "next_attempt_at",
+    "delivered_at",
+    "last_outcome",
+    "last_status",
+    "last_took_ms",
+    "last_attempt_at",
+)
+"""What an attempt changes of a message."""
 
 _OPEN_ENDPOINTS = (
     select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
@@ -40,74 +64,210 @@ async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
 
 
 async def add_deliveries(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep messages to be delivered."""
-    if rows:
-        await db.execute(insert(Delivery), list(rows))
+    """Keep messages to be delivered, each with its endpoint's next number.
+
+    The numbers leave no gap: a transaction that is undone gives its own back, and nobody else takes
+    any meanwhile. The number stands in the body, which is signed.
+    """
+    if not rows:
+        return
+    endpoints = sorted({row["endpoint"] for row in rows})
+    numbers = (
+        select(Endpoint.id, Endpoint.last_sequence)
+        .where(Endpoint.id.in_(endpoints))
+        .order_by(Endpoint.id)
+        .with_for_update()
+    )
+    last = {row.id: row.last_sequence for row in await db.execute(numbers)}
+    numbered = []
+    for row in rows:
+        last[row["endpoint"]] += 1
+        number = last[row["endpoint"]]
+        body = f'{{"sequence":{number},{row["body"][1:]}'
+        numbered.append({**row, "sequence": number, "body": body})
+    await db.execute(insert(Delivery), numbered)
+    await db.execute(_NUMBERED, [{"row_id": id, "last": last[id]} for id in endpoints])
 
 
-async def claim_due(
-    db: AsyncConnection, now: datetime, lease: timedelta, limit: int
+async def due(
+    db: AsyncConnection, now: datetime, closed: Collection[UUID], limit: int
 ) -> list[Row[Any]]:
-    """Return deliveries that are due, put off by `lease` so that nobody else takes them.
+    """Return messages that are due, locked, a few to each endpoint, and none to closed ones.
 
     A message waits for every earlier one to the same endpoint about the same child; a digest, which
     is about several, for all earlier ones, and all later ones for it.
     """
-    earlier = Delivery.__table__.alias("earlier")
-    blocked = select(earlier.c.number).where(
-        earlier.c.endpoint == Delivery.endpoint,
-        or_(
-            earlier.c.upn.is_not_distinct_from(Delivery.upn),
-            earlier.c.type == DIGEST,
-            Delivery.type == DIGEST,
-        ),
-        earlier.c.state == "pending",
-        earlier.c.number < Delivery.number,
+    if limit <= 0:
+        return []
+    # Exactly as a message's own columns: of two senders the later one must see what the first did.
+    is_due = and_(
+        Delivery.state == "pending",
+        Delivery.next_attempt_at <= now,
+        or_(Delivery.leased_until.is_(None), Delivery.leased_until <= now),
     )
-    query = (
-        select(
-            Delivery.__table__,
-            Endpoint.practitioner,
-            Endpoint.agency,
-            Endpoint.url,
-            Endpoint.secret,
-            Endpoint.old_secret,
-            Endpoint.old_secret_until,
-        )
+    place = func.row_number().over(
+        partition_by=Delivery.endpoint, order_by=(Delivery.next_attempt_at, Delivery.number)
+    )
+    ranked = (
+        select(Delivery.number, place.label("place"))
         .join(Endpoint, Endpoint.id == Delivery.endpoint)
         .where(
-            Delivery.state == "pending",
-            Delivery.next_attempt_at <= now,
+            is_due,
             Endpoint.disabled_at.is_(None),
-            ~blocked.exists(),
+            Endpoint.paused_at.is_(None),
+            Endpoint.id.not_in(closed),
+            ~_waits_for_another(),
         )
-        .order_by(Delivery.next_attempt_at, Delivery.number)
+        .subquery()
+    )
+    query = (
+        _messages()
+        .join(ranked, ranked.c.number == Delivery.number)
+        .where(is_due, ranked.c.place <= LANE_MAX)
+        .order_by(ranked.c.place, Delivery.next_attempt_at, Delivery.number)
         .limit(limit)
         .with_for_update(of=Delivery.__table__, skip_locked=True)
     )
-    rows = list(await db.execute(query))
-    if rows:
-        numbers = [row.number for row in rows]
-        await db.execute(
-            update(Delivery).where(Delivery.number.in_(numbers)).values(next_attempt_at=now + lease)
-        )
-    return rows
+    return list(await db.execute(query))
 
 
-async def note_attempt(db: AsyncConnection, number: int, values: dict[str, Any]) -> None:
-    """Keep what an attempt came to."""
-    await db.execute(
-        update(Delivery)
-        .where(Delivery.number == number)
-        .values(attempts=Delivery.attempts + 1, **values)
+def _messages() -> Select[Any]:
+    owners = (Endpoint.practitioner, Endpoint.agency, Endpoint.url)
+    secrets = (Endpoint.secret, Endpoint.old_secret, Endpoint.old_secret_until)
+    query = select(Delivery.__table__, *owners, *secrets)
+    return query.join(Endpoint, Endpoint.id == Delivery.endpoint)
+
+
+def _waits_for_another() -> ColumnElement[bool]:
+    earlier = Delivery.__table__.alias("earlier")
+    before = select(earlier.c.number).where(
+        earlier.c.endpoint == Delivery.endpoint,
+        # In so many words, as in the index of pending digests: no plan has to guess.
+        earlier.c.state == literal_column("'pending'"),
+        earlier.c.number < Delivery.number,
+    )
+    # Two questions and not one "is not distinct from": PostgreSQL uses no index for that.
+    same = before.where(earlier.c.upn == Delivery.upn).exists()
+    none = before.where(earlier.c.upn.is_(None)).exists()
+    digest = before.where(earlier.c.type == literal_column(f"'{DIGEST}'")).exists()
+    return or_(
+        same,
+        and_(Delivery.upn.is_(None), none),
+        digest,
+        and_(Delivery.type == DIGEST, before.exists()),
     )
 
 
-async def disable(db: AsyncConnection, endpoint: UUID, at: datetime) -> None:
-    """Send nothing more to an endpoint: what waits for it is dead, and can be replayed."""
+async def lease(db: AsyncConnection, rows: Sequence[Row[Any]], until: datetime) -> None:
+    """Make messages nobody else's for a while; a killed sender's come back after it."""
+    numbers = [row.number for row in rows]
+    if numbers:
+        await db.execute(
+            update(Delivery).where(Delivery.number.in_(numbers)).values(leased_until=until)
+        )
+
+
+async def still_claimed(db: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Return these messages as they stand now, without those that have ended meanwhile."""
+    numbers = [row.number for row in rows]
+    if not numbers:
+        return []
+    query = _messages().where(Delivery.number.in_(numbers), Delivery.state == "pending")
+    return list(await db.execute(query.order_by(Delivery.number)))
+
+
+async def note_attempts(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep what attempts came to; `row_number` names the message."""
+    if rows:
+        await db.execute(_ATTEMPTED, list(rows))
+
+
+async def hasten(db: AsyncConnection, endpoints: Collection[UUID], now: datetime) -> None:
+    """Let what waits for endpoints that are well again be due at once."""
+    if endpoints:
+        later = (
+            select(Delivery.number)
+            .where(
+                Delivery.endpoint.in_(endpoints),
+                Delivery.state == "pending",
+                Delivery.next_attempt_at > now,
+            )
+            .with_for_update(skip_locked=True)
+        )
+        await db.execute(
+            update(Delivery).where(Delivery.number.in_(later)).values(next_attempt_at=now)
+        )
+
+
+async def lock_endpoints(db: AsyncConnection, endpoints: Collection[UUID]) -> None:
+    """Let nobody else change these endpoints until the transaction ends."""
+    if endpoints:
+        rows = select(Endpoint.id).where(Endpoint.id.in_(endpoints)).order_by(Endpoint.id)
+        await db.execute(rows.with_for_update())
+
+
+async def disable(db: AsyncConnection, endpoint: UUID, at: datetime) -> list[Row[Any]]:
+    """Send nothing more to an endpoint; return what waited for it, which is dead now."""
     await db.execute(update(Endpoint).where(Endpoint.id == endpoint).values(disabled_at=at))
-    await db.execute(
+    waiting = (
         update(Delivery)
         .where(Delivery.endpoint == endpoint, Delivery.state == "pending")
         .values(state="dead", last_outcome="the endpoint is gone")
+        .returning(Delivery.__table__)
     )
+    return list(await db.execute(waiting))
+
+
+async def endpoints_beside(
+    db: AsyncConnection, endpoints: Collection[UUID]
+) -> dict[UUID, list[UUID]]:
+    """Return, by endpoint, the open ones of the same practitioner and of the same agency."""
+    found = await db.execute(
+        select(
+            Endpoint.id,
+            Endpoint.practitioner,
+            func.coalesce(Endpoint.agency, Practitioner.agency).label("agency"),
+            Endpoint.agency.is_not(None).label("whole"),
+            Endpoint.disabled_at,
+        )
+        .outerjoin(Practitioner, Practitioner.id == Endpoint.practitioner)
+        .order_by(Endpoint.id)
+    )
+    rows: Any = found.all()
+    return {
+        one.id: [
+            other.id
+            for other in rows
+            if other.id != one.id and other.disabled_at is None and _is_beside(one, other)
+        ]
+        for one in rows
+        if one.id in endpoints
+    }
+
+
+def _is_beside(one: Row[Any], other: Row[Any]) -> bool:
+    if one.practitioner is not None and other.practitioner == one.practitioner:
+        return True
+    return bool(other.whole and other.agency == one.agency)
+
+
+_TABLE: Any = Delivery.__table__
+_ATTEMPTED = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.number == bindparam("row_number"),
+        # An attempt that was overtaken (its lease ran out) undoes no end; a delivery is one always.
+        or_(_TABLE.c.state == "pending", bindparam("state") == "delivered"),
+    )
+    .values(
+        attempts=_TABLE.c.attempts + 1,
+        leased_until=None,
+        **{name: bindparam(name) for name in ATTEMPTED},
+    )
+)
+_ENDPOINTS: Any = Endpoint.__table__
+_NUMBERED = (
+    update(_ENDPOINTS)
+    .where(_ENDPOINTS.c.id == bindparam("row_id"))
+    .values(last_sequence=bindparam("last"))
+)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common.database import Instant
@@ -215,12 +215,30 @@ class Endpoint(Base):
     """Encrypted; signs as well until `old_secret_until`."""
     old_secret_until: Mapped[datetime | None] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when its owner wants nothing sent; messages wait."""
+    last_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The number of the newest message to it."""
+
+
+_PENDING_DIGESTS = text("state = 'pending' AND type = 'alert.digest'")
 
 
 class Delivery(Base):
     """One message to one endpoint; `id` is its `webhook-id`, the same at every attempt."""
 
     __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_order", "endpoint", "upn", "state", "number"),
+        Index(
+            "ix_delivery_digests",
+            "endpoint",
+            "number",
+            sqlite_where=_PENDING_DIGESTS,
+            postgresql_where=_PENDING_DIGESTS,
+        ),
+        UniqueConstraint("endpoint", "sequence"),
+    )
 
     number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[UUID] = mapped_column(unique=True)
@@ -234,3 +252,10 @@ class Delivery(Base):
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     last_outcome: Mapped[str | None]
+    sequence: Mapped[int | None] = mapped_column(BigInteger)
+    """From 1 without a gap among an endpoint's messages; null: made before there were numbers."""
+    leased_until: Mapped[datetime | None] = mapped_column(Instant)
+    """Until when a sender has it in hand."""
+    last_status: Mapped[int | None]
+    last_took_ms: Mapped[int | None]
+    last_attempt_at: Mapped[datetime | None] = mapped_column(Instant)

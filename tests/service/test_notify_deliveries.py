@@ -74,7 +74,7 @@ async def test_an_alert_is_signed_as_standard_webhooks_has_it(house: House) -> N
 
         assert endpoint["secret"].startswith("whsec_")
         assert got.headers["content-type"] == "application/json"
-        assert set(body) == {"type", "timestamp", "data"}
+        assert set(body) == {"type", "timestamp", "data", "sequence"}
         assert body["type"] == "alert.raised"
         assert set(body["data"]) == {
             "alert", "bell", "kind", "severity", "child", "school", "explanation", "evidence",
@@ -197,14 +197,20 @@ async def test_a_receiver_that_is_away_is_tried_until_it_is_there(house: House) 
 
     delivery = await tried(house, endpoint)
 
-    assert (delivery["state"], delivery["last_outcome"]) == ("pending", "ConnectError")
+    assert (delivery["state"], delivery["last_outcome"]) == ("pending", "cannot be connected to")
     assert delivery["next_attempt_at"]
 
 
 async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    settings: ServiceSettings,
 ) -> None:
-    monkeypatch.setattr("services.notify.sender.TIMEOUT_S", 0.3)
+    hasty = settings.model_copy(update={"delivery_timeout_s": 0.3})
+    async with running(hasty) as house:
+        await house.settle()
+        await _slow_then_well(house)
+
+
+async def _slow_then_well(house: House) -> None:
     with CaseSystem(Answer(wait_s=30)) as system:
         endpoint = await house.endpoint(system.url())
         await house.tell(bell())

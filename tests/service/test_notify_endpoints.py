@@ -152,7 +152,7 @@ async def test_the_guard_at_the_connection_refuses_what_was_let_in_or_now_points
 
     assert system.got == []
     assert len(outcomes) == len(hosts)
-    assert set(outcomes) == {"SSRFProtectionError"}
+    assert set(outcomes) <= {"not a public address", "not an address"}
 
 
 def bytes_of(folder: Path) -> list[bytes]:

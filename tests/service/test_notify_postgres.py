@@ -40,7 +40,7 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
 def second_sender(house: House) -> Sender:
     state = house.app.state
 
-    async def nothing_changed(_: object) -> None:
+    async def nothing_changed(*_: object) -> None:
         return
 
     return Sender(state.settings, state.database, state.vault, nothing_changed)

@@ -10,25 +10,25 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import wraps
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import httpx
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import eventlog_kafka
 from libs.common.database import Database
 from libs.common.eventlog_kafka import KafkaEventLog
+from libs.common.settings import ServiceSettings
 from services.cli import app
 from services.notify import sender
+from services.notify.posting import Poster
 
 WHERES = [
-    f"{when} {what}" for what in ("a commit", "publish", "send") for when in ("before", "after")
+    f"{when} {what}" for what in ("a commit", "publish", "post") for when in ("before", "after")
 ]
 WRITES = ("INSERT", "UPDATE", "DELETE")
 FORKS = get_context("forkserver")
@@ -109,12 +109,12 @@ def _live(name: str, command: list[str], folder: Path, env: dict[str, str]) -> N
     os.environ.clear()
     os.environ.update(env)
     # What a dead process had taken on comes to its successor sooner than in an installation.
-    sender.LEASE = timedelta(milliseconds=300)
+    sender.LEASE_S = 0.3 - ServiceSettings.model_fields["delivery_timeout_s"].default
     eventlog_kafka.SESSION_MS, eventlog_kafka.HEARTBEAT_MS = 1500, 300
     steps = _Steps(name, Plan(folder))
     _watch_commits(steps)
     _watch(steps, KafkaEventLog, "publish")
-    _watch(steps, httpx.AsyncClient, "send")
+    _watch(steps, Poster, "post")
     app(command, standalone_mode=False)
     sys.exit(0)
 

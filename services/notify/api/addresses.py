@@ -1,14 +1,12 @@
 """Where a webhook may go: https, without a user name, and to public addresses alone."""
 
 import asyncio
-import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 from services.notify.api.parts import wrong
+from services.notify.egress import is_public
 
 LOOKUP_S = 3.0
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 async def check(url: str, *, private_too: bool) -> None:
@@ -45,18 +43,4 @@ async def _is_public(host: str) -> bool:
             found = await asyncio.get_running_loop().getaddrinfo(host, None)
     except (OSError, UnicodeError):
         return True  # not known now: the guard sees to it when it is
-    return all(_is_global(str(info[4][0])) for info in found)
-
-
-def _is_global(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    return all(one.is_global and not one.is_multicast for one in (ip, _inner(ip)))
-
-
-def _inner(ip: Address) -> Address:
-    # An IPv6 address that stands for an IPv4 one leads wherever that does.
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip
-    if ip in NAT64:
-        return ipaddress.IPv4Address(ip.packed[-4:])
-    return ip.ipv4_mapped or ip.sixtofour or ip
+    return all(is_public(str(info[4][0])) for info in found)

@@ -32,7 +32,7 @@ from services.notify.vocabulary import Name
 router = APIRouter(tags=["endpoints"])
 OVERLAP = timedelta(hours=24)
 """How long the old secret signs as well after a rotation."""
-SHOWN = ("id", "practitioner", "agency", "url", "disabled_at")
+SHOWN = ("id", "practitioner", "agency", "url", "disabled_at", "paused_at")
 
 
 class EndpointIn(BaseModel):
@@ -56,6 +56,7 @@ class EndpointOut(BaseModel):
     disabled_at: datetime | None = Field(
         None, description="When its receiver said that it is gone."
     )
+    paused_at: datetime | None = Field(None, description="Since when its messages wait.")
 
 
 class DeliveryOut(BaseModel):
@@ -69,6 +70,12 @@ class DeliveryOut(BaseModel):
     next_attempt_at: datetime | None
     delivered_at: datetime | None
     last_outcome: str | None
+    sequence: int | None = Field(
+        description="From 1 without a gap among the endpoint's messages; also in the signed body."
+    )
+    last_status: int | None = Field(description="What the receiver answered last.")
+    last_took_ms: int | None
+    last_attempt_at: datetime | None
 
 
 @router.post(
@@ -136,8 +143,9 @@ async def post_test(request: Request, caller: EndpointWriter, id: UUID) -> Deliv
         _must_be_open(await _own(db, caller, id))
         row = delivery(id, None, message, now, "test", uuid4())
         await store.add_deliveries(db, [row])
+        made = (await db.execute(select(Delivery.__table__).where(Delivery.id == row["id"]))).one()
     request.app.state.sender.wake()
-    return delivery_of({**row, "delivered_at": None, "last_outcome": None})
+    return delivery_of(made._mapping)
 
 
 @router.get("/endpoints/{id}/deliveries", summary="List deliveries",

@@ -1,0 +1,69 @@
+"""What attempts came to, recorded many in one transaction: messages, their ends, the ledger."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notify import ledger, store, undelivered
+from services.notify.delivered import records_of
+from services.notify.delivery import Outcome, next_attempt_at, outcome_of, wait_after
+from services.notify.posting import Answer
+
+
+class Attempt(NamedTuple):
+    """A message, and what posting it came to."""
+
+    row: Row[Any]
+    answer: Answer
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return what it means for the message."""
+        return outcome_of(self.answer.status, self.answer.at - self.row.created_at)
+
+
+async def record(
+    db: AsyncConnection, done: Sequence[Attempt], retry_base_s: float, now: datetime
+) -> None:
+    """Record attempts; whoever is reached elsewhere is told there of what ended undelivered."""
+    # Endpoints before messages, as everywhere: two senders never wait for one another in a ring.
+    gone = {a.row.endpoint: a.answer.at for a in done if a.outcome is Outcome.GONE}
+    await store.lock_endpoints(db, gone)
+    await store.note_attempts(db, [_values(attempt, retry_base_s) for attempt in done])
+    ended = [row for endpoint, at in gone.items() for row in await store.disable(db, endpoint, at)]
+    ended += [a.row for a in done if a.outcome in {Outcome.GONE, Outcome.DEAD}]
+    await undelivered.tell_others(db, ended, now)
+
+
+async def record_delivered(db: AsyncConnection, done: Sequence[Attempt]) -> None:
+    """Add to the ledger what has come to its receivers; last in its transaction.
+
+    The ledger lets one transaction at a time append: nothing is to be waited for behind that.
+    """
+    taken = [(a.row, a.answer.at) for a in done if a.outcome is Outcome.DELIVERED]
+    records = await records_of(db, taken)
+    if records:
+        await ledger.append(db, records)
+
+
+def _values(attempt: Attempt, retry_base_s: float) -> dict[str, Any]:
+    row, answer, outcome = attempt.row, attempt.answer, attempt.outcome
+    next_at, state, delivered_at = answer.at, "dead", None
+    if outcome is Outcome.RETRY:
+        wait = wait_after(row.attempts + 1, retry_base_s, row.id, answer.retry_after_s)
+        next_at, state = next_attempt_at(answer.at, wait, row.created_at), "pending"
+    elif outcome is Outcome.DELIVERED:
+        state, delivered_at = "delivered", answer.at
+    return {
+        "row_number": row.number,
+        "state": state,
+        "next_attempt_at": next_at,
+        "delivered_at": delivered_at,
+        "last_outcome": answer.fault or f"{outcome} ({answer.status})",
+        "last_status": answer.status,
+        "last_took_ms": round(answer.took_s * 1000),
+        "last_attempt_at": answer.at,
+    }
