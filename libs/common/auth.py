@@ -21,7 +21,8 @@ from joserfc.jwk import ECKey, KeySet
 
 from libs.common import tenants
 from libs.common.keyfile import made_once
-from libs.common.problems import Forbidden, Unauthenticated, Unavailable
+from libs.common.problems import Forbidden, TooMany, Unauthenticated, Unavailable
+from libs.common.rates import Buckets, whole_seconds
 from libs.common.settings import ServiceSettings
 
 log = structlog.get_logger()
@@ -200,6 +201,14 @@ class Verifier:
         return KeySet.import_key_set(answer.json())
 
 
+def _take_from(clients: Buckets, caller: Caller) -> None:
+    wait_s = clients.take(caller.subject)
+    if wait_s:
+        after_s = whole_seconds(wait_s)
+        detail = f"This client makes too many calls; go on in {after_s} s, and more slowly."
+        raise TooMany(detail, after_s)
+
+
 class Bearer(OAuth2):
     """The security scheme of every service, with its scopes in the OpenAPI document.
 
@@ -220,6 +229,7 @@ class Bearer(OAuth2):
         Raises:
             Unauthenticated: no token, or one that does not hold.
             Forbidden: a scope is missing.
+            TooMany: the client has made more calls than it may.
         """
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token.strip():
@@ -229,6 +239,7 @@ class Bearer(OAuth2):
         missing = sorted(set(needed.scopes) - caller.scopes)
         if missing and not caller.is_admin:
             raise Forbidden(f"The token lacks the scope {', '.join(missing)}.")
+        _take_from(request.app.state.clients, caller)
         tenants.act_for(self._scope_of(caller, needed.scopes))
         return caller
 

@@ -35,6 +35,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.detail = detail
         self.members = members
+        self.more_headers: Mapping[str, str] = {}
 
 
 class InvalidRequest(Problem):
@@ -100,6 +101,22 @@ class UnsupportedEncoding(UnsupportedMediaType):
     headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}
 
 
+class TooMany(Problem):
+    """The caller, or its school, asks for more than its share; nothing was done.
+
+    Args:
+        wait_s: when to ask again.
+    """
+
+    status = 429
+    slug = "too-many-requests"
+    title = "More than this caller's share"
+
+    def __init__(self, detail: str, wait_s: int = 5, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.more_headers = {"Retry-After": str(wait_s)}
+
+
 class Unavailable(Problem):
     """The service cannot do its work now; nothing was done."""
 
@@ -118,7 +135,8 @@ def problem_response(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.members,
     }
-    return JSONResponse(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+    headers = {**problem.headers, **problem.more_headers}
+    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
@@ -127,6 +145,7 @@ def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
         Unauthenticated,
         Forbidden,
         InvalidRequest,
+        TooMany,
         Unavailable,
         *problems,
     )

@@ -30,6 +30,7 @@ from libs.common.problems import (
     add_problem_handlers,
     documented,
 )
+from libs.common.rates import Buckets
 from libs.common.request_ids import RequestIds
 from libs.common.settings import ServiceSettings
 from libs.common.traces import traces_of
@@ -217,6 +218,7 @@ def build(
     app.state.measure = measure
     app.state.settings = settings
     app.state.verifier = Verifier(settings)
+    app.state.clients = Buckets(settings.client_calls_per_s, settings.client_calls_at_once)
     add_problem_handlers(app)
     app.add_middleware(BodyLimit, bytes_max=settings.request_bytes_max)
     app.add_middleware(HeadAsGet)

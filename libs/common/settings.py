@@ -77,6 +77,12 @@ class ServiceSettings(BaseSettings):
         "sharing rules (docs/sharing.md). Read again when it changes.",
     )
     request_bytes_max: int = Field(4_000_000, gt=0, description="Largest request body, in bytes.")
+    client_calls_per_s: float = Field(
+        500.0, gt=0, description="Calls that a client (a token's `sub`) may make, in each process."
+    )
+    client_calls_at_once: int = Field(
+        20_000, gt=0, description="How many of them at once, after a quiet time."
+    )
     retry_base_s: float = Field(5.0, gt=0, description="Seconds before a webhook's second attempt.")
     register_due_am: time = Field(
         time(10, 30), description="When a morning's registers are due, in England's time."

@@ -16,9 +16,10 @@ from libs.common.database import Database
 from libs.common.eventlog import Message
 from libs.common.events import RegisterTaken, message_of
 from libs.common.identifiers import id_of
-from libs.common.problems import Unavailable
+from libs.common.problems import TooMany, Unavailable
 from libs.common.school_day import utc_now
 from services.ingest import store
+from services.ingest.fair_queue import FairQueue
 from services.ingest.held import Changes, Held, code_text
 from services.ingest.registers import Sorted
 from services.ingest.store import Key, Source
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 
 BATCH_REGISTERS_MAX = 64
 QUEUE_REGISTERS_MAX = 20_000
+SCHOOL_REGISTERS_MAX = 2_000
+"""Of one school, a tenth of all: five school weeks of a school with forty groups."""
 
 
 class Register(NamedTuple):
@@ -70,7 +73,7 @@ class _Batch:
 
 
 class Committer:
-    """Takes registers in the order in which they come, up to 64 in one transaction.
+    """Takes registers, schools in turn and a school's in order, up to 64 in one transaction.
 
     A receipt is given after the commit: what is accepted is kept.
     """
@@ -78,18 +81,22 @@ class Committer:
     def __init__(self, database: Database, committed: Callable[[], None]) -> None:
         self._database = database
         self._committed = committed
-        self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
+        self._queue: FairQueue[Waiting] = FairQueue()
 
     def submit(self, register: Register) -> asyncio.Future[dict[str, Any]]:
         """Queue a register; the future gives its receipt once it is on disk.
 
         Raises:
-            Unavailable: too many wait already.
+            TooMany: too many of this school's wait already.
+            Unavailable: too many of all schools do.
         """
-        if self._queue.qsize() >= QUEUE_REGISTERS_MAX:
+        if self._queue.waiting(register.key.urn) >= SCHOOL_REGISTERS_MAX:
+            raise TooMany("Too many registers of this school are waiting; send this one again.")
+        if len(self._queue) >= QUEUE_REGISTERS_MAX:
             raise Unavailable("Too many registers are waiting; send this one again in a moment.")
         answer = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(Waiting(register, answer, traces.headers(), request_ids.present()))
+        waiting = Waiting(register, answer, traces.headers(), request_ids.present())
+        self._queue.put(register.key.urn, waiting)
         return answer
 
     async def run(self) -> None:
@@ -98,12 +105,12 @@ class Committer:
         try:
             while True:
                 batch = [await self._queue.get()]
-                while len(batch) < BATCH_REGISTERS_MAX and not self._queue.empty():
-                    batch.append(self._queue.get_nowait())
+                while len(batch) < BATCH_REGISTERS_MAX and self._queue:
+                    batch.append(self._queue.get_now())
                 await self._settle(batch)
         finally:
-            while not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            while self._queue:
+                batch.append(self._queue.get_now())
             _fail(batch, Unavailable("The service is stopping; send the register again."))
 
     async def _settle(self, batch: Sequence[Waiting]) -> None:

@@ -33,19 +33,16 @@ def written_twice() -> None:
     usual = Committer._store
     waiting: list[Any] = []
 
-    async def append(_: Any, source: str, events: Sequence[Any]) -> None:
-        waiting.append((source, events))
+    async def append_messages(_: Any, messages: Sequence[Any]) -> None:
+        waiting.extend(messages)
 
     async def store(self: Committer, registers: Sequence[Any]) -> Any:
         answers = await usual(self, registers)
         await asyncio.sleep(WINDOW_S)
         async with self._database.transaction() as db:
-            for source, events in waiting:
-                await outbox.append_messages(
-                    db, [(event.id, outbox.message_of(event, source)) for event in events]
-                )
+            await outbox.append_messages(db, waiting)
         waiting.clear()
         return answers
 
-    accept.outbox = SimpleNamespace(append=append)  # type: ignore[assignment]
+    accept.outbox = SimpleNamespace(append_messages=append_messages)  # type: ignore[assignment]
     Committer._store = store  # type: ignore[method-assign]
