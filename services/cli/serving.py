@@ -18,6 +18,9 @@ from services.mounting import mount_all
 
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
+DRAINS_WITHIN_S = 6
+"""Seconds that requests have to end after SIGTERM: with what background work needs, within 10."""
+
 
 class Service(StrEnum):
     """One of the three."""
@@ -53,5 +56,5 @@ def run(build: Callable[[], FastAPI], host: str, port: int) -> None:
         log_config=None,  # as libs.common.logs has set it up: uvicorn's would write errors' words
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=DRAINS_WITHIN_S,
     )
