@@ -130,7 +130,7 @@ class Traces:
 
     def told(self, name: str, carrier: Headers, start_ns: int, **attributes: Any) -> None:
         """Note a span that began at `start_ns` (epoch) and ends now, in the trace of `carrier`."""
-        if self.is_on and TRACEPARENT in carrier:
+        if self.is_on and carrier.get(TRACEPARENT):
             told = {f"firstbell.{key}": value for key, value in attributes.items()}
             kind = trace.SpanKind.PRODUCER
             self.tracer.start_span(name, context_of(carrier), kind, told, (), start_ns).end()

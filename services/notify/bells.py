@@ -79,8 +79,8 @@ class Notifier:
             before = len(out.deliveries)
             with traces.step("decide", event.id, kind=event.bell.kind, **change):
                 _take_bell(event, bell, known, rules, out)
-                messages = len(out.deliveries) - before
-                (log.debug if event.quiet else log.info)("decided", messages=messages, **change)
+                made = [str(row["id"]) for row in out.deliveries[before:]]
+                (log.debug if event.quiet else log.info)("decided", deliveries=made, **change)
         await alert_store.save_bells(db, {bell["id"]: bell for bell in bells}.values())
         await out.write(db)
 

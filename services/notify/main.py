@@ -61,6 +61,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         state.database,
         state.vault,
         lambda db, rows: decide_again(db, state.notifier.rules, state.notifier.now(), rows),
+        state.traces,
     )
     consumer = Consumer(
         state.log,

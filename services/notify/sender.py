@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from prometheus_client import Counter
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,12 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
+from libs.common.traces import OFF, TRACEPARENT, Traces
 from services.notify import outcomes, store
 from services.notify.delivery import Outcome
 from services.notify.lanes import Lanes
 from services.notify.outcomes import Attempt
 from services.notify.posting import Poster
 from services.notify.secrets import Vault
+
+log = structlog.get_logger()
 
 PLACES = 512
 """Messages under way at a time, to all endpoints."""
@@ -43,12 +47,18 @@ class Sender:
     """
 
     def __init__(
-        self, settings: ServiceSettings, database: Database, vault: Vault, decide_again: Again
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        vault: Vault,
+        decide_again: Again,
+        tracing: Traces = OFF,
     ) -> None:
         self._settings = settings
         self._database = database
         self._vault = vault
         self._decide_again = decide_again
+        self._traces = tracing
         self._lease = timedelta(seconds=settings.delivery_timeout_s + LEASE_S)
         self._lanes = Lanes(PLACES, settings.retry_base_s, time.monotonic)
         self._done: list[Attempt] = []
@@ -83,7 +93,9 @@ class Sender:
 
     async def _send(self, poster: Poster, row: Row[Any]) -> None:
         try:
+            start_ns = time.time_ns()
             attempt = Attempt(row, await poster.post(row))
+            self._tell(attempt, start_ns)
             failed = attempt.outcome is not Outcome.DELIVERED
             self._lanes.note(row.endpoint, failed=failed, took_s=attempt.answer.took_s)
             ATTEMPTS.labels("notify", attempt.outcome.value).inc()
@@ -91,6 +103,13 @@ class Sender:
         finally:
             self._lanes.leave(row.endpoint)
             self.wake()
+
+    def _tell(self, attempt: Attempt, start_ns: int) -> None:
+        row = attempt.row
+        told = {"delivery": str(row.id), "outcome": attempt.outcome.value}
+        self._traces.told("deliver", {TRACEPARENT: row.traceparent or ""}, start_ns, **told)
+        number, took_ms = row.attempts + 1, round(attempt.answer.took_s * 1000)
+        log.info("message posted", endpoint=str(row.endpoint), attempt=number, ms=took_ms, **told)
 
     async def _record_and_claim(self) -> list[Row[Any]]:
         done, self._done, now = self._done, [], utc_now()

@@ -259,3 +259,5 @@ class Delivery(Base):
     last_status: Mapped[int | None]
     last_took_ms: Mapped[int | None]
     last_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The trace of what it tells; it goes to our own collector, never to the receiver."""

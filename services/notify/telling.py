@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import traces
 from libs.common.identifiers import id_of
 from services.notify import alert_store, ledger, life_store, store
 from services.notify.deciding import Decided
@@ -201,6 +202,7 @@ def delivery(
         "attempts": 0,
         "created_at": now,
         "next_attempt_at": now,
+        "traceparent": traces.headers().get(traces.TRACEPARENT),
     }
 
 

@@ -43,7 +43,10 @@ def test_the_logs_lead_from_a_request_to_the_bell_that_it_rang(stack: Stack) -> 
     assert answer.headers["x-request-id"] == request
     assert taken["receipt"] == answer.json()["receipt"]
     assert (rung["kind"], rung["change"]) == ("unexplained-absence", "raised")
-    assert decided["messages"] == 1
+    sent = decided["deliveries"][0]
+    (posted,) = wait_for(lambda: lines(stack, "message posted", delivery=sent))
+    assert posted["outcome"] == "delivered"
+    assert decided["deliveries"] == [receiver.received[0].webhook_id]
     (answered,) = lines(stack, "request answered", request=request)
     assert answered["route"].endswith("/schools/{urn}/registers/{date}/{session}")
 

@@ -27,6 +27,7 @@ WAY = [
     ("firstbell-risk", "evaluate firstbell.registers.v1"),
     ("firstbell-risk", "publish firstbell.bells.v1"),
     ("firstbell-notify", "decide"),
+    ("firstbell-notify", "deliver"),
 ]
 """What the trace of a register that rings a bell holds, in the order of cause."""
 
@@ -72,9 +73,11 @@ def test_one_trace_follows_a_register_through_all_three_services(
         taken = [span for span in collector.spans if span.name == "risk takes"]
 
     named = [spans[name] for _, name in WAY]
-    put_, published, evaluated, bell, decided = named
+    put_, published, evaluated, bell, decided, delivered = named
     assert [published.parent, evaluated.parent] == [put_.id, put_.id]
     assert [bell.parent, decided.parent] == [evaluated.id, evaluated.id]
+    assert delivered.parent == decided.id
+    assert delivered.attributes["firstbell.delivery"] == receiver.received[0].webhook_id
     assert any(put_.trace in span.links for span in taken)
     assert decided.attributes["firstbell.kind"] == "unexplained-absence"
     assert put_.attributes["url.path"] == "(left out)"
