@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup up demo test lint types format pins clean
+.PHONY: help setup up demo test torture lint types format pins clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,6 +25,9 @@ demo: setup      ## see it work: a stack, a term of registers, bells, signed web
 
 test: setup      ## run every test that this machine can, and name what was left out
 	$(BIN)/pytest -n auto --dist loadgroup
+
+torture: setup   ## kill -9, outages and poison on real servers, then planted faults: half an hour
+	$(BIN)/python -m tests.torture
 
 lint: setup      ## style, and the borders between services
 	$(BIN)/ruff check .

@@ -46,7 +46,7 @@ def _harmed(seed: int, number: int, gap_s: float, away_s: float, sessions: int, 
     for blow in blows:
         typer.echo(f"  {blow}")
     expected = _beside(told)
-    verdict = run(told, blows, over_s, expected, say=typer.echo, keep=keep)
+    verdict = run(told, blows, over_s, expected, say=typer.echo, keep=keep, poisoned=True)
     show(verdict)
     return bool(verdict.faults)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tests.torture.house import FIRSTBELL, House, new_folder
 from tests.torture.outcome import Heard, Outcome, heard, outcome
+from tests.torture.poison import poison
 from tests.torture.receivers import Receivers
 from tests.torture.schedule import Blow, Window, strike
 from tests.torture.senders import Senders
@@ -48,12 +49,14 @@ def run(
     swift: bool = False,
     say: Say = lambda _: None,
     keep: bool = False,
+    poisoned: bool = False,
 ) -> Verdict:
     """Strike a house while `world` is told to it over so many seconds; return the verdict.
 
     Args:
         fault: a fault of `planted.py` to be planted.
         swift: what a dead process had taken on comes back sooner than in an installation.
+        poisoned: bad records are published when all is sent, among good ones.
         keep: leave ledgers, logs and data where they are, and say where.
     """
     folder = new_folder()
@@ -65,7 +68,7 @@ def run(
     try:
         house.start()
         settle(house, world, receivers)
-        return _run(house, receivers, world, blows, over_s, expected, say)
+        return _run(house, receivers, world, blows, over_s, expected, say, poisoned)
     finally:
         house.stop()
         receivers.close()
@@ -83,6 +86,7 @@ def _run(
     over_s: float,
     expected: Beside,
     say: Say,
+    poisoned: bool,
 ) -> Verdict:
     verdict = Verdict()
     windows: list[Window] = []
@@ -94,6 +98,10 @@ def _run(
     striker.join()
     say(f"sent and struck in {time.monotonic() - began:.0f} s")
     _wait_drained(verdict, house)
+    put_aside = poison(house, world, verdict) if poisoned else 0
+    found_aside = _put_aside(house, put_aside)
+    verdict.blame("dead letters", [found_aside] if found_aside != put_aside else [])
+    verdict.figures["put aside"] = found_aside
     found = outcome(house, world)
     told = heard(receivers.journal.lines(), world)
     compare(verdict, (found, told), expected, marks_of(world))
@@ -115,7 +123,11 @@ def _wait_drained(verdict: Verdict, house: House) -> None:
         drained_s = wait_until(is_done, DRAINED_S_MAX)
         verdict.blame(f"{what} not drained", [] if drained_s is not None else [backlog(house)])
         verdict.figures[f"{what} drained s"] = drained_s and round(drained_s, 1)
-    verdict.blame("dead letters", [None] * dead_letters(house))
+
+
+def _put_aside(house: House, expected: int) -> int:
+    wait_until(lambda: dead_letters(house) >= expected, 30)
+    return dead_letters(house)
 
 
 def _judge_logs(verdict: Verdict, folder: Path, world: World) -> None:

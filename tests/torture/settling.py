@@ -160,11 +160,11 @@ def _samples(text: str, service: str) -> list[tuple[str, float]]:
     ]
 
 
-def wait_until(true: Callable[[], Any], patience_s: float) -> float | None:
+def wait_until(true: Callable[[], Any], patience_s: float, every_s: float = 0.2) -> float | None:
     """Return the seconds until it is true; None when it is not in time."""
     start = time.monotonic()
     while not true():
         if time.monotonic() - start > patience_s:
             return None
-        time.sleep(0.2)
+        time.sleep(every_s)
     return time.monotonic() - start
