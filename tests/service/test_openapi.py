@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -62,6 +63,34 @@ def test_with_a_token_for_everything(
     token = issuer.token("admin", timedelta(hours=1), scope="admin")
 
     found = schemathesis(service, tmp_path, "--header", f"Authorization: Bearer {token}")
+
+    assert not found, found
+
+
+ROLES: dict[str, dict[str, dict[str, Any]]] = {
+    "ingest": {"school": {"urns": ["100000"]}},
+    "risk": {"school": {"urns": ["100000"]}, "authority": {"agency": "authority"}},
+    "notify": {"practitioner": {"practitioner": "sam"}, "agency": {"agency": "care"}},
+}
+"""Claims of each role's token; it bears every scope of its service, but none beyond its own."""
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [(name, role) for name, roles in ROLES.items() for role in roles]
+)
+async def test_with_each_roles_token(
+    name: str, role: str, settings: ServiceSettings, tmp_path: Path
+) -> None:
+    await migrations.upgrade(name, settings.database_url)
+    app = SERVICES[name](settings.model_copy(update={"allow_private_endpoints": False}))
+    flows = app.openapi()["components"]["securitySchemes"]["bearer"]["flows"]
+    scopes = set(flows["clientCredentials"]["scopes"]) - ({"area"} if role == "school" else set())
+    issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
+    claims = {"scope": " ".join(scopes), **ROLES[name][role]}
+    token = issuer.token(role, timedelta(hours=1), **claims)
+    more = ("--phases", "examples,coverage", "--header", f"Authorization: Bearer {token}")
+
+    found = await asyncio.to_thread(schemathesis, app, tmp_path, *more)
 
     assert not found, found
 
