@@ -4,21 +4,17 @@ The table `authorisation.txt` says what each caller with the call's scopes gets,
 for each operation: one without is a failed test, and so is a row without its operation.
 """
 
-import base64
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
-from libs.common.auth import Issuer
 from libs.common.settings import ServiceSettings
 from services.up import SERVICES, create_app
+from tests.bad_tokens import bad_tokens
 from tests.conftest import serving
 from tests.service.matrix import BEFORE, BODIES, Call, Installation, calls
 
@@ -116,7 +112,7 @@ async def test_a_token_that_does_not_hold_opens_nothing(
     installation: Installation, settings: ServiceSettings
 ) -> None:
     every = await filled(installation, settings)
-    tokens = bad_tokens(settings)
+    tokens = bad_tokens(settings.data_dir)
     for call in every:
         for kind, token in tokens.items():
             header = {"authorization": f"Bearer {token}"} if token else {}
@@ -138,35 +134,3 @@ async def test_each_scope_alone_opens_its_own_calls_and_no_other(
             if {scope} != set(call.scopes):
                 answer = await installation.send(call, header)
                 assert answer.status_code == 403, (scope, call.name)
-
-
-def bad_tokens(settings: ServiceSettings) -> dict[str, str]:
-    """Return a token of every kind that does not hold; each would else allow everything."""
-    hour = timedelta(hours=1)
-    issuer, audience = settings.token_issuer, settings.token_audience
-    good = Issuer(settings.data_dir, issuer, audience)
-    whole = good.token("x", hour, scope="admin")
-    head, body, signature = whole.split(".")
-    other = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
-    public = json.dumps(good.key().as_dict(private=False))
-    mixed = jwt.encode(
-        {"alg": "HS256", "kid": "embedded"},
-        {"iss": issuer, "aud": audience, "sub": "x", "exp": 2**40, "scope": "admin"},
-        OctKey.import_key(public),
-        algorithms=["HS256"],
-    )
-    elsewhere = settings.data_dir / "elsewhere"
-    elsewhere.mkdir(exist_ok=True)
-    return {
-        "none": "",
-        "no token": "abc",
-        "expired": good.token("x", -hour, scope="admin"),
-        "for another audience": Issuer(settings.data_dir, issuer, "x").token("x", hour),
-        "by another issuer": Issuer(settings.data_dir, "x", audience).token("x", hour),
-        "by another key": Issuer(elsewhere, issuer, audience).token("x", hour, scope="admin"),
-        "alg none": f"{other}.{body}.",
-        "alg none, signed": f"{other}.{body}.{signature}",
-        "signed with the public key": mixed,
-        "unsigned": f"{head}.{body}.",
-        "another body": f"{head}.{body[:-4]}AAAA.{signature}",
-    }

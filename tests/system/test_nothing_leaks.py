@@ -15,6 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from libs.common.auth import ADMIN, Issuer
+from tests.bad_tokens import bad_tokens
+from tests.system.attacks import attacks
 from tests.system.leaks import LA, WORKERS, Data, Word
 from tests.system.receiver import Receiver
 from tests.system.test_story import FIRSTBELL, Stack, free_port, wait_for
@@ -58,6 +60,14 @@ def may_see(reader: Reader, word: Word, school: str) -> bool:
     return False
 
 
+class Scan(NamedTuple):
+    """What came out, and what must not have."""
+
+    data: Data
+    found: list[Output]
+    secrets: set[str]
+
+
 class Demo:
     """A running installation that was told a few weeks of a made-up authority."""
 
@@ -70,6 +80,9 @@ class Demo:
         port = free_port()
         self.stack.env["FIRSTBELL_LOG_LEVEL"] = "DEBUG"
         self.stack.env["FIRSTBELL_LEDGER_CHECKPOINT_S"] = "0.5"
+        self.stack.env["FIRSTBELL_TRACE_FILE"] = str(folder / "spans")
+        self.secrets: set[str] = set()
+        """Every token and webhook secret of this run, and whatever else must never be told."""
         self.stack.ports = dict.fromkeys(SERVICES, port)
         self.stack.commands["up"] = [FIRSTBELL, "up", "--data", str(folder), "--port", str(port)]
         self.operator = self.client()
@@ -82,6 +95,7 @@ class Demo:
         claims = claims or {"scope": ADMIN}
         token = self.issuer.token("scan", timedelta(hours=1), **{"scope": SCOPES, **claims})
         base = f"http://127.0.0.1:{self.stack.ports['notify']}"
+        self.secrets.add(token)
         headers = {"Authorization": f"Bearer {token}"}
         client = httpx.Client(base_url=base, headers=headers, timeout=60)
         return self.open.enter_context(client)
@@ -103,6 +117,7 @@ class Demo:
         url = self.receiver.url(f"/{id}")
         made = self.operator.post("/notify/v1/endpoints", json={"agency": id, "url": url}).json()
         self.receiver.secrets[f"/{id}"] = made["secret"]
+        self.secrets.add(made["secret"])
 
     def practitioner(self, id: str, agency: str, *roles: str) -> None:
         self.put(
@@ -292,6 +307,16 @@ def problems_of(demo: Demo) -> Iterator[Output]:
             yield Output(f"problem {answer.request.method}", NOBODY, answer.text)
 
 
+def attacks_of(demo: Demo) -> Iterator[Output]:
+    wrong, tokens = Wrong(demo), bad_tokens(demo.stack.data)
+    demo.secrets |= {token for token in tokens.values() if len(token) > 20}
+    for answer in attacks(demo.operator, wrong.register, wrong.own, tokens):
+        if answer.is_error:
+            yield Output(f"attack {answer.request.method}", NOBODY, answer.text)
+            yield Output("attack, headers", NOBODY, str(answer.headers))
+        assert answer.status_code < 500, answer.text
+
+
 def operators_outputs(demo: Demo) -> Iterator[Output]:
     for text in all_of(demo.operator, "/notify/v1/disclosures"):
         yield Output("the ledger's list", NOBODY, text)
@@ -302,11 +327,11 @@ def operators_outputs(demo: Demo) -> Iterator[Output]:
     yield Output("checkpoints", NOBODY, checkpoints.read_text())
 
 
-SOURCES = (alerts_of, webhooks_of, bells_of, problems_of, operators_outputs)
+SOURCES = (alerts_of, webhooks_of, bells_of, problems_of, attacks_of, operators_outputs)
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Data, list[Output]]]:
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scan]:
     folder = tmp_path_factory.mktemp("leaks")
     with Receiver() as receiver:
         demo = Demo(folder, receiver)
@@ -319,14 +344,22 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Data, li
         finally:
             demo.open.close()
             demo.stack.stop()
+        found.append(Output("spans", NOBODY, (folder / "spans").read_text()))
         found.append(Output("the log", NOBODY, (folder / "up.out").read_text()))
-        yield demo.data, found
+        yield Scan(demo.data, found, demo.secrets | keys_in(folder))
+
+
+def keys_in(folder: Path) -> set[str]:
+    """Return the keys that are kept in an installation's folder."""
+    issuer = json.loads((folder / "issuer.json").read_text())
+    files = [folder / "secrets.key", folder / "ledger.key"]
+    return {issuer["d"], *(file.read_text().strip() for file in files)}
 
 
 def test_no_output_holds_what_its_reader_may_not_see(
-    outputs: tuple[Data, list[Output]],
+    outputs: Scan,
 ) -> None:
-    data, found = outputs
+    data, found, _ = outputs
 
     leaks = [
         f"{output.where}: {word.field} (reader {output.reader.name})"
@@ -338,8 +371,27 @@ def test_no_output_holds_what_its_reader_may_not_see(
     assert not leaks, f"{len(leaks)} leaks, e.g. {sorted(set(leaks))[:20]}"
 
 
-def test_the_scan_is_of_something(outputs: tuple[Data, list[Output]]) -> None:
-    data, found = outputs
+def test_no_output_holds_a_token_a_key_or_a_webhooks_secret(outputs: Scan) -> None:
+    _, found, secrets = outputs
+
+    told = {output.where for output in found for secret in secrets if secret in output.text}
+
+    assert not told
+    assert len(secrets) > 20
+    assert min(map(len, secrets)) > 20
+
+
+def test_nobody_forges_a_line_of_the_log(outputs: Scan) -> None:
+    lines = [line for line in outputs.found[-1].text.splitlines() if line.startswith("{")]
+
+    events = {json.loads(line)["event"] for line in lines}
+
+    assert "request answered" in events
+    assert not {event for event in events if "forged" in event}
+
+
+def test_the_scan_is_of_something(outputs: Scan) -> None:
+    data, found, _ = outputs
     seen: dict[str, set[str]] = {}
     for output in found:
         fields = {word.field for word in data.found_in(output.text)}
@@ -349,7 +401,16 @@ def test_the_scan_is_of_something(outputs: tuple[Data, list[Output]]) -> None:
     assert seen["school"] >= {*NAMES, "upn"}
     assert seen["social_care"] >= {*NAMES, "social_care"}
     assert seen["local_authority"] >= {*NAMES, "upn"}
-    assert {"alerts", "webhook", "bells", "problem", "the", "checkpoints"} <= told
+    assert {
+        "alerts",
+        "webhook",
+        "bells",
+        "problem",
+        "attack",
+        "the",
+        "checkpoints",
+        "spans",
+    } <= told
     assert sum(output.where.startswith("problem") for output in found) > 100
     assert "ledger checkpoint" in found[-1].text
     assert data.found_in(" ".join(data.words)) == set(data.words.values())
