@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup up demo test torture lint types format pins clean
+.PHONY: help setup up demo test torture rehearse lint types format pins clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ test: setup      ## run every test that this machine can, and name what was left
 
 torture: setup   ## kill -9, outages and poison on real servers, then planted faults: half an hour
 	$(BIN)/python -m tests.torture
+
+rehearse: setup  ## lose a real PostgreSQL, bring it back to a moment, compare the bells
+	FIRSTBELL_TEST_KAFKA=own FIRSTBELL_TEST_POSTGRES=own $(BIN)/pytest tests/system/test_restore.py
 
 lint: setup      ## style, and the borders between services
 	$(BIN)/ruff check .
