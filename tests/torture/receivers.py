@@ -81,3 +81,4 @@ class Receivers:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self.journal.close()

@@ -106,6 +106,7 @@ def _run(
     told = heard(receivers.journal.lines(), world)
     compare(verdict, (found, told), expected, marks_of(world))
     lines = senders.journal.lines()
+    senders.journal.close()
     judge_answers(verdict, lines, windows, len(world.requests))
     judge_restarts(verdict, house.serving_s, house.exits, windows)
     _judge_logs(verdict, house.folder, world)
