@@ -32,6 +32,8 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "eve": {"practitioner": "eve"},
     "care": {"agency": "care"},
     "care2": {"agency": "care2"},
+    "area": {"las": ["801"]},
+    "area2": {"las": ["330"]},
     "bare": {},
 }
 """Whose the token is, by the table's columns; its scopes are those that the call needs."""
@@ -93,12 +95,17 @@ BODIES: dict[str, Body] = {
         {"until": DAY, "reason": "known", "upn": ADA, "kind": "lateness"}
     ),
     "notify PUT /v1/practitioners/{id}/cover": as_json({"by": "amy", "from": DAY, "to": DAY}),
+    "notify PUT /v1/practitioners/{id}/preferences": as_json({"digest": "daily"}),
     "notify POST /v1/alerts/{id}/hand-over": as_json({"to": "amy"}),
 }  # fmt: skip
 """Bodies of the calls that have one."""
 
-COVER = "notify PUT /v1/practitioners/{id}/cover"
-BEFORE = {f"notify {method} /v1/practitioners/{{id}}/cover": COVER for method in ("GET", "DELETE")}
+COVER = "/v1/practitioners/{id}/cover"
+PREFERENCES = "/v1/practitioners/{id}/preferences"
+BEFORE = {
+    f"notify {method} {path}": f"notify PUT {path}"
+    for method, path in (("GET", COVER), ("DELETE", COVER), ("GET", PREFERENCES))
+}
 """What the operator calls before each of these: there must be something to read or to end."""
 
 
@@ -144,7 +151,7 @@ class Installation:
         """Return the header of a column's token, which bears the scopes that a call needs."""
         if column == "admin":
             return self.operator
-        scope = " ".join([*scopes, *(["area"] if column == "area" else [])])
+        scope = " ".join([*scopes, *(["area"] if column.startswith("area") else [])])
         return self.header(scope=scope, **CLAIMS.get(column, {}))
 
     async def send(
