@@ -1,7 +1,9 @@
 """docker-compose.yml, as scripts/up-like-compose starts it: the main story, with few rights."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,15 +53,16 @@ class Mirror(Stack):
 
 
 @pytest.fixture
-def mirror(tmp_path: Path) -> Iterator[Mirror]:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # PostgreSQL's own user must get there
-    running = Mirror(tmp_path / "stack")
+def mirror() -> Iterator[Mirror]:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)  # PostgreSQL's own user must get there
+    running = Mirror(folder / "stack")
     try:
         running.read_places()
         yield running
     finally:
         running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_the_story_holds_on_the_processes_of_compose(mirror: Mirror) -> None:

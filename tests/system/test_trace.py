@@ -68,7 +68,7 @@ def test_one_trace_follows_a_register_through_all_three_services(
             traces = [spans for spans in collector.traces_of(PUT) if told(spans) >= set(WAY)]
             return traces[0] if traces else []
 
-        spans = {span.name: span for span in wait_for(whole)}
+        spans = {span.name: span for span in wait_for(whole, 90)}
         put(school, REGISTER, {"marks": [{"upn": ADA, "code": "/"}]})
         taken = [span for span in collector.spans if span.name == "risk takes"]
 
