@@ -5,7 +5,7 @@ agency, so that a query which forgets its WHERE still shows nobody else's rows. 
 into each transaction. Code that has said nothing sees no row of any tenant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -39,6 +39,12 @@ _SET = text(
 def act_for(scope: Scope) -> None:
     """Let the rest of this task (one request, one piece of work) see this much."""
     _current.set(scope)
+
+
+def act_for_schools(urns: Iterable[str]) -> None:
+    """Let the rest of this task see these schools too."""
+    scope = _current.get()
+    _current.set(scope._replace(urns=scope.urns.union(urns)))
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class _AreaBearer(Bearer):
             return Reader(**own)
         async with request.app.state.database.reading() as db:
             schools = frozenset(await areas.schools_of_authorities(db, caller.las))
-        tenants.act_for(tenants.Scope(urns=caller.urns | schools))
+        tenants.act_for_schools(schools)
         return Reader(**own, area=schools)
 
 

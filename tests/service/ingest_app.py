@@ -41,10 +41,12 @@ def settings_in(folder: Path, **more: Any) -> ServiceSettings:
     )
 
 
-def headers_of(folder: Path, scope: str = SCOPES, urns: tuple[str, ...] = (URN,)) -> dict[str, str]:
-    """Return the header of a school's token."""
+def headers_of(
+    folder: Path, scope: str = SCOPES, urns: tuple[str, ...] = (URN,), **more: Any
+) -> dict[str, str]:
+    """Return the header of a school's token; `more` are further claims."""
     issuer = Issuer(folder, "firstbell", "firstbell")
-    token = issuer.token("school-1", timedelta(hours=1), scope=scope, urns=list(urns))
+    token = issuer.token("school-1", timedelta(hours=1), scope=scope, urns=list(urns), **more)
     return {"authorization": f"Bearer {token}"}
 
 

@@ -287,6 +287,21 @@ async def test_the_apps_calls_work_as_the_plain_role(installation: Installation)
         assert len(record["alerts"]) == 2
 
 
+async def test_an_operator_whose_token_bears_an_area_as_well_places_any_school(
+    installation: Installation,
+) -> None:
+    settings, scope = installation.settings, "schools:write attendance:read area"
+    headers = ingest_app.headers_of(settings.data_dir, scope=scope, las=["330"], urns=())
+    async with started(SERVICES["risk"](settings)) as client:
+        for la, read in (("801", 403), ("330", 200)):
+            placed = await client.put(
+                "/v1/schools/100000", json={"la": la, "phase": "primary"}, headers=headers
+            )
+            assert placed.status_code == 200, placed.text
+            shown = await client.get("/v1/schools/100000/attendance", headers=headers)
+            assert shown.status_code == read, shown.text
+
+
 async def test_what_is_too_old_is_erased_by_the_plain_role(installation: Installation) -> None:
     with tenants.everything():
         for service, erase in ERASE.items():
