@@ -13,9 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import traces
 from libs.common.events import BellChanged, CalendarSet, Event, RollChanged
 from libs.common.school_day import london_day, utc_now
-from services.notify import alert_store, approvals, life_store
+from services.notify import alert_store, approvals, life_store, noise
 from services.notify.deciding import Decided, Known, decide, known_of
-from services.notify.noise import noise_of
 from services.notify.sharing_rules import SharingRules
 from services.notify.shown import bare
 from services.notify.telling import Telling, former, telling
@@ -71,8 +70,7 @@ class Notifier:
         bells = [msgspec.to_builtins(event.bell) for event in events]
         ids, urns = {e.bell.id for e in events}, {e.bell.urn for e in events}
         out = await telling(db, ids, self.now(), rules.version, urns)
-        inhibitions = rules.routes.inhibitions
-        out.noise = await noise_of(db, bells, inhibitions, out.school_days, out.now)
+        await noise.read_all(db, out.noise, bells, rules.routes.inhibitions, out.school_days)
         known = await known_of(db, bells, to_change=True)
         for event, bell in zip(events, bells, strict=True):
             change = {"bell": str(event.bell.id), "change": event.change}

@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.identifiers import id_of
 from libs.common.school_day import london_day
-from services.notify import alert_store, holding_store
+from services.notify import alert_store, holding_store, noise
 from services.notify.deciding import Decided, Known, decide, known_of
 from services.notify.messages import digest
-from services.notify.noise import noise_of
 from services.notify.sharing_rules import SharingRules
 from services.notify.telling import Telling, telling
 
@@ -30,8 +29,8 @@ async def let_go(db: AsyncConnection, alert: UUID, rules: SharingRules, now: dat
     bells = await alert_store.bells_by_id(db, {row.bell for row in due.values()})
     urns = {bell["urn"] for bell in bells.values()}
     out = await telling(db, set(bells), now, rules.version, urns)
-    inhibitions = rules.routes.inhibitions
-    out.noise = await noise_of(db, list(bells.values()), inhibitions, out.school_days, now)
+    told = list(bells.values())
+    await noise.read_all(db, out.noise, told, rules.routes.inhibitions, out.school_days)
     known = await known_of(db, bells.values(), to_change=True)
     out.gathered = {} if first.bundle is not None else None
     for row in sorted(due.values(), key=lambda row: _place(bells.get(row.bell, {}), known)):

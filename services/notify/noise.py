@@ -153,16 +153,14 @@ class Noise:
         self.to_hold[id] = {**names, **reason}
 
 
-async def noise_of(
+async def read_all(
     db: AsyncConnection,
+    noise: Noise,
     bells: Sequence[Mapping[str, Any]],
     inhibitions: Sequence[Inhibition],
     days: Mapping[str, SchoolDays],
-    now: datetime,
-) -> Noise:
-    """Read all that may hold back messages about these bells; those among them count too."""
-    day, ids = london_day(now), {UUID(str(bell["id"])) for bell in bells}
-    noise = await only_silences(db, ids, now)
+) -> None:
+    """Read what else than silences may hold back messages about bells; those bells count too."""
     noise.inhibitions, noise.days = inhibitions, days
     of_schools = {one.rings for one in inhibitions if one.of == "school"}
     of_children = {one.rings for one in inhibitions if one.of == "child"}
@@ -177,8 +175,8 @@ async def noise_of(
                 del noise.ringing[key]
     noise.open = await holding_store.open_alerts(db, {b["upn"] for b in bells}, of_children)
     noise.wishes = await holding_store.wishes(db)
-    noise.sent = await holding_store.messages_of(db, day) if noise.wishes else {}
-    return noise
+    if noise.wishes:
+        noise.sent = await holding_store.messages_of(db, london_day(noise.now))
 
 
 async def only_silences(db: AsyncConnection, bells: Collection[UUID], now: datetime) -> Noise:
