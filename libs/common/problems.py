@@ -29,13 +29,12 @@ class Problem(Exception):
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong here"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str, **members: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.members = members
-        self.more_headers: Mapping[str, str] = {}
 
 
 class InvalidRequest(Problem):
@@ -52,7 +51,7 @@ class Unauthenticated(Problem):
     status = 401
     slug = "unauthenticated"
     title = "A valid bearer token is needed"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(Problem):
@@ -98,7 +97,7 @@ class UnsupportedMediaType(Problem):
 class UnsupportedEncoding(UnsupportedMediaType):
     """The body is compressed, and bodies are not unpacked here."""
 
-    headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}
+    headers: Mapping[str, str] = {"Accept-Encoding": "identity"}
 
 
 class TooMany(Problem):
@@ -114,7 +113,7 @@ class TooMany(Problem):
 
     def __init__(self, detail: str, wait_s: int = 5, **members: Any) -> None:
         super().__init__(detail, **members)
-        self.more_headers = {"Retry-After": str(wait_s)}
+        self.headers = {"Retry-After": str(wait_s)}
 
 
 class Unavailable(Problem):
@@ -123,7 +122,7 @@ class Unavailable(Problem):
     status = 503
     slug = "unavailable"
     title = "Not available at the moment"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}
+    headers: Mapping[str, str] = {"Retry-After": "5"}
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -135,8 +134,7 @@ def problem_response(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.members,
     }
-    headers = {**problem.headers, **problem.more_headers}
-    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
 
 
 def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.request import parse_http_list
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -48,7 +48,7 @@ EXAMPLE = {
 class NotAllGood(InvalidRequest):
     """All or nothing was asked for, and not every mark is good."""
 
-    headers: ClassVar[Mapping[str, str]] = {"Preference-Applied": "handling=strict"}
+    headers: Mapping[str, str] = {"Preference-Applied": "handling=strict"}
 
 
 class HeldMark(BaseModel):
