@@ -15,7 +15,7 @@ from libs.common.eventlog import EventLog
 from libs.common.school_day import LONDON, academic_year_of, london_day, utc_now
 from libs.common.settings import ServiceSettings
 
-logger = structlog.get_logger()
+log = structlog.get_logger()
 
 FIRST_AFTER_S = 60.0
 """A service that has just started has better things to do."""
@@ -63,12 +63,12 @@ async def erase_dead_letters(
         return {"dead_letters": await erase_where(db, DeadLetter, DeadLetter.replayed_at < before)}
 
 
-def erase_events(log: EventLog) -> Erase:
+def erase_events(event_log: EventLog) -> Erase:
     """Return what erases the events that the log need keep no longer."""
 
     async def erase(_: Database, settings: ServiceSettings, today: date) -> dict[str, int]:
         before = start_of(today - timedelta(days=settings.retain_events_days))
-        return {"events": await log.erase_before(before)}
+        return {"events": await event_log.erase_before(before)}
 
     return erase
 
@@ -80,7 +80,7 @@ def daily(erase: Erase, database: Database, settings: ServiceSettings) -> Callab
         await asyncio.sleep(FIRST_AFTER_S)
         while True:
             erased = await erase(database, settings, london_day(utc_now()))
-            logger.info("retention", **{name: number for name, number in erased.items() if number})
+            log.info("retention", **{name: number for name, number in erased.items() if number})
             await asyncio.sleep(EVERY_S)
 
     return run
