@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.test_story import ADA, REGISTER, URN, Stack, embedded
+from tests.system.stack import ADA, REGISTER, URN, Stack, embedded
 
 pytestmark = pytest.mark.timeout(300)
 MEGABYTE = 1_000_000

@@ -10,13 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.system.test_story import (
-    ADA,
-    REGISTER,
-    URN,
-    Stack,
-    put,
-)
+from tests.system.stack import ADA, REGISTER, URN, Stack, put
 from tests.system.test_story import (
     test_a_register_rings_a_bell_that_reaches_the_social_worker as story,
 )

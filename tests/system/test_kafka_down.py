@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.service.ingest_app import upn
-from tests.system.test_story import FIRSTBELL, Stack, free_port, wait_for
+from tests.system.stack import FIRSTBELL, Stack, free_port, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 SCRIPTS = Path(__file__).parents[2] / "scripts"

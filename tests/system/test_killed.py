@@ -19,7 +19,7 @@ import pytest
 from tests.service.ingest_app import upn
 from tests.system import dying
 from tests.system.receiver import Receiver
-from tests.system.test_story import TODAY, Stack, clustered, embedded, people, wait_for
+from tests.system.stack import TODAY, Stack, clustered, embedded, people, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

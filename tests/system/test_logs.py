@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.system.receiver import Receiver
-from tests.system.test_story import ADA, REGISTER, URN, Stack, embedded, people, wait_for
+from tests.system.stack import ADA, REGISTER, URN, Stack, embedded, people, wait_for
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.bad_tokens import bad_tokens
 from tests.system.attacks import attacks
 from tests.system.leaks import LA, WORKERS, Data, Word
 from tests.system.receiver import Receiver
-from tests.system.test_story import FIRSTBELL, Stack, free_port, wait_for
+from tests.system.stack import FIRSTBELL, Stack, free_port, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import CHROMIUM
-from tests.system.test_story import embedded
+from tests.system.stack import embedded
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 SERVICES = ("ingest", "risk", "notify")

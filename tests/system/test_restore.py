@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.system.receiver import Receiver
-from tests.system.test_story import ADA, URN, Stack, clustered, people, put, wait_for
+from tests.system.stack import ADA, URN, Stack, clustered, people, put, wait_for
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SERVICES = ("ingest", "risk", "notify")

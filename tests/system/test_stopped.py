@@ -3,31 +3,18 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import pytest
 
 from libs.common.school_day import london_day, utc_now
 from tests.service.ingest_app import upn
 from tests.system.receiver import Receiver
-from tests.system.test_story import STACKS, Stack, clustered, embedded, people, wait_for
+from tests.system.stack import Stack, people, wait_for
 
 TODAY = london_day(utc_now())
 STOPS_WITHIN_S = 10.0
 SENDERS = 6
 CHILD, SCHOOL, WORKER = upn(770_001), "177001", "worker-177001"
-
-
-@pytest.fixture(params=STACKS)
-def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
-    running = {"embedded": embedded, "clustered": clustered}[request.param](tmp_path)
-    try:
-        running.wait_ready("ingest", "risk", "notify")
-        yield running
-    finally:
-        running.stop()
 
 
 class Load:

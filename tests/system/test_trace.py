@@ -7,16 +7,15 @@ import pytest
 
 from tests.system.collector import Collector, Span
 from tests.system.receiver import Receiver
-from tests.system.test_story import (
+from tests.system.stack import (
     ADA,
     REGISTER,
     STACKS,
     URN,
     Stack,
-    clustered,
-    embedded,
     people,
     put,
+    running,
     wait_for,
 )
 
@@ -45,12 +44,8 @@ def stack(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) 
             super().__init__(data)
             self.env["FIRSTBELL_TRACE_ENDPOINT"] = collector.url
 
-    running = {"embedded": embedded, "clustered": clustered}[request.param](tmp_path, Traced)
-    try:
-        running.wait_ready("ingest", "risk", "notify")
-        yield running
-    finally:
-        running.stop()
+    with running(request.param, tmp_path, Traced) as made:
+        yield made
 
 
 def test_one_trace_follows_a_register_through_all_three_services(

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from libs.common.auth import ADMIN, Issuer
-from tests.system.test_story import free_port
+from tests.system.stack import free_port
 
 ROOT = Path(__file__).parents[2]
 FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))

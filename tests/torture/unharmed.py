@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from libs.common.auth import ADMIN, Issuer
-from tests.system.test_story import free_port
+from tests.system.stack import free_port
 from tests.torture.house import FIRSTBELL, SERVICES
 from tests.torture.outcome import Heard, Outcome, Register, heard, outcome
 from tests.torture.receivers import Receivers
