@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from libs.common.consumer import Consumer
-from libs.common.events import BELLS, CALENDAR, ROLL
+from libs.common.events import BELLS, CALENDAR, FOLLOW_UPS, ROLL
 from libs.common.outbox import Relay
 from libs.common.retention import daily
 from libs.common.service import Running, build
@@ -67,7 +67,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         state.log,
         state.database,
         group="notify",
-        topics=(CALENDAR, ROLL, BELLS),
+        topics=(CALENDAR, ROLL, BELLS, FOLLOW_UPS),
         handle=state.notifier.handle,
         committed=lambda: (state.relay.wake(), state.sender.wake())[0],
         traces=state.traces,
