@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from libs.common import migrations
+from libs.common import migrations, tls
 from libs.common.database import Database
 from libs.common.events import DEAD_LETTERS, TOPICS
 from libs.common.school_day import utc_now
-from libs.common.settings import PREFIX, ServiceSettings, UnknownSetting
+from libs.common.settings import PREFIX, ServiceSettings, SettingsRefused, UnknownSetting
 
 SERVICES = ("ingest", "risk", "notify")
 CLOCK_APART_MAX_S = 2.0
@@ -38,7 +38,11 @@ class Finding(NamedTuple):
 def settings_or_findings() -> ServiceSettings | list[Finding]:
     """Return the environment's settings, or what is wrong with them; no value is repeated."""
     try:
-        return ServiceSettings.from_environment()
+        settings = ServiceSettings.from_environment()
+        tls.check(settings)
+        return settings
+    except SettingsRefused as refused:
+        return [Finding("settings", f"Refused: {refused}.", "See docs/deploy.md, Who may connect.")]
     except UnknownSetting:
         return [_misspelt(name) for name in sorted(os.environ) if _is_unknown(name)]
     except ValidationError as error:
@@ -78,6 +82,13 @@ async def check_database(settings: ServiceSettings) -> AsyncIterator[Finding]:
             yield Finding("database", what, remedy)
         else:
             yield Finding("database", f"{service}'s database answers.")
+    if not settings.database_url.startswith("sqlite") and tls.is_unverified(settings.database_url):
+        what = "Whoever answers as PostgreSQL is believed: its certificate is not checked."
+        remedy = (
+            "Add ?sslmode=verify-full&sslrootcert=… to FIRSTBELL_DATABASE_URL, or sslmode=disable "
+            "where the way there is closed to others."
+        )
+        yield Finding("database", what, remedy)
 
 
 async def check_migrations(settings: ServiceSettings) -> AsyncIterator[Finding]:
@@ -100,7 +111,7 @@ async def check_kafka(settings: ServiceSettings) -> AsyncIterator[Finding]:
         yield Finding("kafka", "None is set: the embedded log, in one folder, for one machine.")
         return
     try:
-        there = await _topics(settings.kafka_servers)
+        there = await _topics(settings)
     except (KafkaError, OSError) as error:
         what = f"Kafka does not answer: {type(error).__name__}."
         remedy = "See that it runs and that FIRSTBELL_KAFKA_SERVERS is what it advertises."
@@ -112,7 +123,8 @@ async def check_kafka(settings: ServiceSettings) -> AsyncIterator[Finding]:
         what = f"Topics are missing: {', '.join(missing)}."
         yield Finding("kafka", what, "Start a service that may create them, or create them.")
     else:
-        yield Finding("kafka", f"Kafka answers and has all {len(wanted)} topics.")
+        how = "in the clear" if settings.kafka_ca is None else "over TLS"
+        yield Finding("kafka", f"Kafka answers, {how}, and has all {len(wanted)} topics.")
 
 
 async def check_clock(settings: ServiceSettings) -> AsyncIterator[Finding]:
@@ -213,8 +225,9 @@ async def _answer(settings: ServiceSettings, service: str, question: str) -> obj
         await database.close()
 
 
-async def _topics(servers: str) -> set[str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5_000)
+async def _topics(settings: ServiceSettings) -> set[str]:
+    options = {"request_timeout_ms": 5_000, **tls.kafka_options(settings)}
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_servers, **options)
     try:
         await admin.start()
         return set(await admin.list_topics())

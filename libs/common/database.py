@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from libs.common import tenants
+from libs.common.tls import postgres_tls
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -105,12 +106,13 @@ def is_away(error: Exception) -> bool:
 
 def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
+        address, tls = postgres_tls(url)
         return create_async_engine(
-            url,
+            address,
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=10,
-            connect_args={"server_settings": {"search_path": service}, "timeout": 5},
+            connect_args={"server_settings": {"search_path": service}, "timeout": 5, **tls},
         )
     engine = create_async_engine(
         url,

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -33,13 +33,18 @@ class NewTopics(NamedTuple):
 class KafkaEventLog:
     """Kafka, by aiokafka. `servers` is host:port[,…].
 
-    New topics have `replication` copies, and keep records so long.
+    New topics have `replication` copies, and keep records so long. `options` say how every client
+    connects: `libs.common.tls.kafka_options`.
     """
 
     def __init__(
-        self, servers: str, replication: int = 1, kept: timedelta = timedelta(days=400)
+        self,
+        servers: str,
+        replication: int = 1,
+        kept: timedelta = timedelta(days=400),
+        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._servers = servers
+        self._client = {"bootstrap_servers": servers, **(options or {})}
         self._topics = NewTopics(replication, kept)
         self._producer: AIOKafkaProducer | None = None
 
@@ -77,9 +82,9 @@ class KafkaEventLog:
         self, group: str, topics: Sequence[str], positions: Positions
     ) -> AsyncGenerator[list[Record], None]:
         """Join the group; each partition that comes is read from where the group's store says."""
-        await ensure_topics(self._servers, self._topics)
+        await ensure_topics(self._client, self._topics)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._client,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -109,7 +114,7 @@ class KafkaEventLog:
 
     async def handled(self, group: str, topic: str, partition: int) -> int:
         """Return the group's committed offset, as anyone who watches lag sees it."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        admin = AIOKafkaAdminClient(**self._client)
         try:
             await admin.start()
             place = TopicPartition(topic, partition)
@@ -129,7 +134,7 @@ class KafkaEventLog:
         if not following:
             return {}
         # It asks for each topic's leaders in turn, and waits this long after each.
-        reader = AIOKafkaConsumer(bootstrap_servers=self._servers, retry_backoff_ms=10)
+        reader = AIOKafkaConsumer(**self._client, retry_backoff_ms=10)
         try:
             await reader.start()
             ends = await reader.end_offsets([TopicPartition(*place) for place in following])
@@ -144,9 +149,9 @@ class KafkaEventLog:
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            await ensure_topics(self._servers, self._topics)
+            await ensure_topics(self._client, self._topics)
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._servers,
+                **self._client,
                 acks="all",
                 enable_idempotence=True,
                 compression_type="lz4",
@@ -212,9 +217,9 @@ async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
         return  # only whoever watches lag needs it; the next batch tells more
 
 
-async def ensure_topics(servers: str, new: NewTopics) -> None:
+async def ensure_topics(client: Mapping[str, Any], new: NewTopics) -> None:
     """Create the topics that are not there; those that are stay as the operator made them."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(**client)
     try:
         await admin.start()
         there = set(await admin.list_topics())

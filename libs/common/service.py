@@ -33,6 +33,7 @@ from libs.common.problems import (
 from libs.common.rates import Buckets
 from libs.common.request_ids import RequestIds
 from libs.common.settings import ServiceSettings
+from libs.common.tls import kafka_options
 from libs.common.traces import traces_of
 
 log = structlog.get_logger()
@@ -126,6 +127,7 @@ def event_log(settings: ServiceSettings) -> EventLog:
             settings.kafka_servers,
             settings.kafka_replication,
             timedelta(days=settings.retain_events_days),
+            kafka_options(settings),
         )
     return EmbeddedEventLog(settings.data_dir / "log.db")
 

@@ -3,7 +3,7 @@
 import os
 from datetime import time
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,12 +29,35 @@ class ServiceSettings(BaseSettings):
 
     database_url: str = Field(
         description="SQLAlchemy URL. Each service keeps to its own schema in PostgreSQL; in an "
-        "SQLite URL `{service}` stands for the service's name.",
+        "SQLite URL `{service}` stands for the service's name. For TLS to PostgreSQL add "
+        "`?sslmode=verify-full&sslrootcert=…`; for a certificate of ours, `&sslcert=…&sslkey=…`.",
     )
     kafka_servers: str | None = Field(
         None, description="Bootstrap servers, host:port[,…]. None: the embedded log in `data_dir`."
     )
     kafka_replication: int = Field(1, gt=0, description="Copies of each topic, when it is made.")
+    kafka_ca: Path | None = Field(
+        None,
+        description="Who vouches for the brokers, PEM; with it connections are TLS.",
+    )
+    kafka_certificate: Path | None = Field(
+        None, description="Our own certificate for the brokers, PEM; needs `kafka_key`."
+    )
+    kafka_key: Path | None = Field(None, description="Its private key, PEM.")
+    kafka_user: str | None = Field(None, description="SASL user; needs `kafka_password`.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password; over TLS alone.")
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism."
+    )
+    tls_certificate: Path | None = Field(
+        None, description="The service's certificate, PEM: it serves https. None: http, to a proxy."
+    )
+    tls_key: Path | None = Field(None, description="Its private key, PEM.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="Who vouches for clients, PEM: a client without a certificate of theirs is not "
+        "connected to at all (mutual TLS).",
+    )
     data_dir: Path = Field(Path("data"), description="Where the embedded log and keys are kept.")
     token_issuer: str = Field("firstbell", description="Expected `iss` of bearer tokens.")
     token_audience: str = Field("firstbell", description="Expected `aud` of bearer tokens.")
@@ -65,9 +88,6 @@ class ServiceSettings(BaseSettings):
     )
     delivery_timeout_s: float = Field(
         15.0, gt=0, le=30, description="Seconds in which a receiver must have taken a message."
-    )
-    verify_endpoints: bool = Field(
-        False, description="Whether no alert goes to an endpoint before its owner has verified it."
     )
     egress_proxy: str | None = Field(
         None,

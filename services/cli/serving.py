@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from libs.common.logs import configure
 from libs.common.settings import ServiceSettings, SettingsRefused
+from libs.common.tls import check, server_options
 from services.mounting import mount_all
 
 Port = Annotated[int, typer.Option(min=0, max=65535)]
@@ -39,12 +40,13 @@ def serve(
     settings = ServiceSettings.from_environment()
     configure(settings.log_level)
     create = import_module(f"services.{service}.main").create_app
-    run(lambda: mount_all({f"/{service}": create(settings)}), host, port)
+    run(lambda: mount_all({f"/{service}": create(settings)}), host, port, settings)
 
 
-def run(build: Callable[[], FastAPI], host: str, port: int) -> None:
+def run(build: Callable[[], FastAPI], host: str, port: int, settings: ServiceSettings) -> None:
     """Build an app and serve it; say so, and end, where the settings cannot be used."""
     try:
+        check(settings)
         application = build()
     except SettingsRefused as error:
         typer.echo(f"Not started: {error}", err=True)
@@ -57,4 +59,5 @@ def run(build: Callable[[], FastAPI], host: str, port: int) -> None:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=DRAINS_WITHIN_S,
+        **server_options(settings),
     )

@@ -10,7 +10,7 @@ import typer
 
 from libs.common import migrations
 from libs.common.logs import configure
-from libs.common.settings import ServiceSettings, embedded
+from libs.common.settings import ServiceSettings, SettingsRefused, embedded
 from services import up as house
 from services.cli.installation import DATA, Data
 from services.cli.serving import Port, Service, run
@@ -28,7 +28,7 @@ def up(
     configure(settings.log_level)
     asyncio.run(_migrate(settings, list(Service)))
     typer.echo(f"Firstbell is starting on http://{host}:{port} (data in {settings.data_dir})")
-    run(lambda: house.create_app(settings), host, port)
+    run(lambda: house.create_app(settings), host, port, settings)
 
 
 def migrate(
@@ -41,9 +41,12 @@ def migrate(
     """Bring the tables of each service up to date."""
     chosen = services or list(Service)
     settings = ServiceSettings.from_environment()
-    asyncio.run(_migrate(settings, chosen))
-    if app_role is not None:
-        asyncio.run(_grant(settings, chosen, app_role))
+    try:
+        asyncio.run(_migrate(settings, chosen))
+        if app_role is not None:
+            asyncio.run(_grant(settings, chosen, app_role))
+    except SettingsRefused as error:
+        raise typer.BadParameter(str(error), param_hint="environment") from None
     typer.echo(f"Up to date: {', '.join(chosen)}")
 
 

@@ -32,8 +32,7 @@ async def records_of(
 
 
 def _record(part: dict[str, Any], row: Row[Any], upn: str | None, now: datetime) -> dict[str, Any]:
-    # A thin message bears ids alone.
-    withheld = part.get("withheld", list(FIELDS))
+    withheld = part["withheld"]
     return {
         "id": str(id_of("delivered", row.id, row.attempts + 1, part["bell"])),
         "bell": part["bell"],
@@ -42,7 +41,7 @@ def _record(part: dict[str, Any], row: Row[Any], upn: str | None, now: datetime)
         "decision": "delivered",
         "fields": [field for field in FIELDS if field not in withheld],
         "withheld": withheld,
-        "basis": part.get("basis", []),
+        "basis": part["basis"],
         "policies": [],
         "decided_at": now.isoformat(),
         "delivery": str(row.id),

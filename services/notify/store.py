@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify.lanes import LANE_MAX
-from services.notify.messages import DIGEST, thinned
+from services.notify.messages import DIGEST
 from services.notify.tables import Delivery, Endpoint, Involvements, Practitioner
 
 ATTEMPTED = (
@@ -32,16 +32,12 @@ ATTEMPTED = (
     "last_status",
     "last_took_ms",
     "last_attempt_at",
-    "log",
 )
 """What an attempt changes of a message."""
 
 _OPEN_ENDPOINTS = (
     select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
-    .where(
-        Endpoint.disabled_at.is_(None),
-        or_(Endpoint.must_verify.is_(False), Endpoint.verified_at.is_not(None)),
-    )
+    .where(Endpoint.disabled_at.is_(None))
     .order_by(Endpoint.id)
 )
 
@@ -59,10 +55,7 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
 
 
 async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
-    """Return the endpoints at which practitioners and agencies are reached, by these one's ids.
-
-    Those that must be verified first are not among them before that.
-    """
+    """Return the endpoints at which practitioners and agencies are reached, by these one's ids."""
     found: dict[str, list[UUID]] = {}
     for row in await db.execute(_OPEN_ENDPOINTS):
         owner = f"practitioner {row.practitioner}" if row.practitioner else f"agency {row.agency}"
@@ -74,28 +67,24 @@ async def add_deliveries(db: AsyncConnection, rows: Sequence[dict[str, Any]]) ->
     """Keep messages to be delivered, each with its endpoint's next number.
 
     The numbers leave no gap: a transaction that is undone gives its own back, and nobody else takes
-    any meanwhile. The number stands in the body, which is signed. An endpoint that wants them thin
-    gets ids alone.
+    any meanwhile. The number stands in the body, which is signed.
     """
     if not rows:
         return
     endpoints = sorted({row["endpoint"] for row in rows})
     numbers = (
-        select(Endpoint.id, Endpoint.last_sequence, Endpoint.thin)
+        select(Endpoint.id, Endpoint.last_sequence)
         .where(Endpoint.id.in_(endpoints))
         .order_by(Endpoint.id)
         .with_for_update()
     )
-    found = list(await db.execute(numbers))
-    last = {row.id: row.last_sequence for row in found}
-    thin = {row.id for row in found if row.thin}
+    last = {row.id: row.last_sequence for row in await db.execute(numbers)}
     numbered = []
     for row in rows:
-        number = last[row["endpoint"]] = last[row["endpoint"]] + 1
-        body = thinned(row["body"]) if row["endpoint"] in thin else row["body"]
-        body = f'{{"sequence":{number},{body[1:]}'
-        new = {"sequence": number, "pending_since": row["created_at"], "log": []}
-        numbered.append({**row, **new, "body": body})
+        last[row["endpoint"]] += 1
+        number = last[row["endpoint"]]
+        body = f'{{"sequence":{number},{row["body"][1:]}'
+        numbered.append({**row, "sequence": number, "body": body})
     await db.execute(insert(Delivery), numbered)
     await db.execute(_NUMBERED, [{"row_id": id, "last": last[id]} for id in endpoints])
 
@@ -273,7 +262,7 @@ _ATTEMPTED = (
     .values(
         attempts=_TABLE.c.attempts + 1,
         leased_until=None,
-        **{name: bindparam(name, type_=_TABLE.c[name].type) for name in ATTEMPTED},
+        **{name: bindparam(name) for name in ATTEMPTED},
     )
 )
 _ENDPOINTS: Any = Endpoint.__table__

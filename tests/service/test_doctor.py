@@ -74,6 +74,45 @@ def test_an_embedded_installation_that_is_well_is_said_to_be(tmp_path: Path) -> 
     assert "WRONG" not in done.output
 
 
+@pytest.mark.parametrize(
+    ("url", "believes_anybody"),
+    [
+        ("postgresql+asyncpg://u@db.invalid/firstbell", True),
+        ("postgresql+asyncpg://u@db.invalid/firstbell?sslmode=disable", False),
+        ("postgresql+asyncpg://u@db.invalid/firstbell?sslmode=verify-full", False),
+        ("postgresql+asyncpg://u@127.0.0.1:1/firstbell", False),
+    ],
+)
+def test_a_postgresql_elsewhere_that_nobody_checks_is_told_of(
+    environment: pytest.MonkeyPatch, url: str, believes_anybody: bool
+) -> None:
+    environment.setenv("FIRSTBELL_DATABASE_URL", url)
+
+    done = doctor("--only", "database")
+
+    assert ("Whoever answers as PostgreSQL is believed" in done.output) == believes_anybody
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("FIRSTBELL_DATABASE_URL", "postgresql+asyncpg://u:hush@db/x?sslmode=require", "verify"),
+        ("FIRSTBELL_KAFKA_CA", "/nowhere/ca.crt", "a TLS file cannot be used: FileNotFoundError"),
+        ("FIRSTBELL_TLS_CLIENT_CA", "/nowhere/ca.crt", "needs FIRSTBELL_TLS_CERTIFICATE"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_as_set_is_told_of(
+    environment: pytest.MonkeyPatch, variable: str, value: str, why: str
+) -> None:
+    environment.setenv(variable, value)
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert why in done.output
+    assert "hush" not in done.output
+
+
 def test_a_broker_that_does_not_answer_is_told_of(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FIRSTBELL_KAFKA_SERVERS", "127.0.0.1:1")
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -29,14 +28,7 @@ CALLS = [
     ("GET", f"{CHILD}/record", "records:read"),
     ("POST", "/v1/endpoints", "endpoints:write"),
     ("GET", "/v1/endpoints", "endpoints:write"),
-    ("GET", f"/v1/endpoints/{ID}", "endpoints:write"),
     ("POST", f"/v1/endpoints/{ID}/rotate-secret", "endpoints:write"),
-    ("POST", f"/v1/endpoints/{ID}/challenge", "endpoints:write"),
-    ("POST", f"/v1/endpoints/{ID}/verify", "endpoints:write"),
-    ("POST", f"/v1/endpoints/{ID}/pause", "endpoints:write"),
-    ("POST", f"/v1/endpoints/{ID}/resume", "endpoints:write"),
-    ("POST", f"/v1/endpoints/{ID}/replay", "endpoints:write"),
-    ("GET", f"/v1/deliveries/{ID}", "endpoints:write"),
     ("POST", f"/v1/endpoints/{ID}/test", "endpoints:write"),
     ("GET", f"/v1/endpoints/{ID}/deliveries", "endpoints:write"),
     ("POST", f"/v1/deliveries/{ID}/replay", "endpoints:write"),
@@ -58,9 +50,6 @@ CALLS = [
     ("DELETE", "/v1/practitioners/x/cover", "alerts:write"),
     ("PUT", "/v1/practitioners/x/preferences", "alerts:write"),
     ("GET", "/v1/practitioners/x/preferences", "alerts:read"),
-    ("GET", "/v1/impact/schools/100000", "impact:read"),
-    ("GET", "/v1/impact/agencies/x", "impact:read"),
-    ("GET", "/v1/impact/areas/330", "impact:read"),
     ("POST", "/v1/sharing/decide", "sharing:decide"),
     ("GET", "/v1/disclosures", "disclosures:read"),
     ("GET", "/v1/disclosures/verify", "disclosures:read"),
@@ -79,7 +68,7 @@ async def test_the_table_above_has_every_call_and_every_scope(house: House) -> N
     described = {
         (
             method.upper(),
-            re.sub(r"\{(id|upn|urn|la)\}", "*", path).replace("{answer}", "accept"),
+            path.replace("{id}", "*").replace("{upn}", "*").replace("{answer}", "accept"),
         )
         for path, methods in document["paths"].items()
         for method in methods
@@ -87,7 +76,7 @@ async def test_the_table_above_has_every_call_and_every_scope(house: House) -> N
     }
 
     def plain(path: str) -> str:
-        for part in (str(ID), ADA, "100000", "330", "/x"):
+        for part in (str(ID), ADA, "/x"):
             path = path.replace(part, "/*" if part == "/x" else "*")
         return path
 

@@ -15,8 +15,8 @@ from libs.common.problems import documented
 from services.notify import ledger, store
 from services.notify.api.access import RecordReader
 from services.notify.api.alerts import AlertOut, alert_of
-from services.notify.api.deliveries import DeliveryOut, delivery_of
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
+from services.notify.api.endpoints import DeliveryOut, delivery_of
 from services.notify.involving import InvolvementBody
 from services.notify.messages import DIGEST, parts_of, with_parts
 from services.notify.tables import (
@@ -26,7 +26,6 @@ from services.notify.tables import (
     Delivery,
     Disclosure,
     DisclosureContent,
-    FollowUp,
     Restrictions,
     Silence,
     StoredBell,
@@ -69,9 +68,6 @@ class Record(BaseModel):
     restrictions: list[dict[str, Any]] = Field(description="What keeps parts of it from somebody.")
     approvals: list[dict[str, Any]] = Field(description="Disclosures that waited for somebody.")
     deliveries: list[HeldDelivery]
-    follow_ups: list[dict[str, Any]] = Field(
-        description="How attendance went on after bells: sessions, 20 school days each way."
-    )
     silences: list[dict[str, Any]] = Field(
         description="Kinds of which a practitioner wanted no messages about the child, and why."
     )
@@ -99,7 +95,6 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
     digests = await _digests(db, {str(row.id) for row in bells})
     restricted = await _rows(db, Restrictions, upn)
     approvals = await _rows(db, Approval, upn, Approval.requested_at)
-    followed = await _rows(db, FollowUp, upn, FollowUp.bell)
     silences = await _rows(db, Silence, upn, Silence.created_at, Silence.id)
     return Record(
         upn=upn,
@@ -111,7 +106,6 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
         restrictions=[one for row in restricted for one in row.restrictions],
         approvals=[dict(row._mapping) for row in approvals],
         deliveries=[_held(row) for row in deliveries] + digests,
-        follow_ups=[dict(row._mapping) for row in followed],
         silences=[dict(row._mapping) for row in silences],
     )
 
