@@ -11,10 +11,12 @@ from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
 from services.risk.evaluate import Evaluator
 from services.risk.figures import measuring
-from services.risk.following import Follower
 from services.risk.retention import erase
 from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch, hours_of
+
+READS = (CALENDAR, ROLL, INVOLVEMENTS, REGISTERS)
+"""The topics that the service reads; in Kafka it may read no others (deploy/k8s)."""
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -38,7 +40,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         app.state.log,
         app.state.database,
         group="risk",
-        topics=(CALENDAR, ROLL, INVOLVEMENTS, REGISTERS),
+        topics=READS,
         handle=evaluator.handle,
         committed=relay.wake,
         rolled_back=evaluator.forget,
@@ -53,9 +55,7 @@ async def _run(app: FastAPI, running: Running) -> None:
         relay.wake,
     )
     app.state.watch = watch
-    app.state.follower = Follower(app.state.database, relay.wake)
     running.start("watch", watch.run)
-    running.start("following", app.state.follower.run)
     running.start("relay", relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("retention", daily(erase, app.state.database, settings))

@@ -10,8 +10,19 @@ import pytest
 import yaml
 
 from libs.common.eventlog_kafka import PARTITIONS, RECORD_BYTES_MAX
-from libs.common.events import COMPACTED, DEAD_LETTERS, TOPICS
+from libs.common.events import (
+    BELLS,
+    CALENDAR,
+    COMPACTED,
+    DEAD_LETTERS,
+    INVOLVEMENTS,
+    REGISTERS,
+    ROLL,
+    TOPICS,
+)
 from libs.common.settings import PREFIX, ServiceSettings
+from services.notify import main as notify
+from services.risk import main as risk
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("authority", "region")
@@ -106,6 +117,50 @@ def test_every_setting_that_a_pod_is_given_is_one(built: list[Resource]) -> None
     given |= {item["secretKey"] for secret in secrets for item in secret["spec"]["data"]}
 
     assert {name for name in given if name.startswith(PREFIX)} <= known
+
+
+def test_every_certificate_that_a_container_is_told_of_is_mounted_there(
+    built: list[Resource],
+) -> None:
+    (config,) = (
+        c["data"] for c in of_kind(built, "ConfigMap") if c["metadata"]["name"] == "settings"
+    )
+    services = [d["spec"]["template"]["spec"] for d in of_kind(built, "Deployment")]
+
+    for container in (c for s in services for c in (*s["containers"], *s["initContainers"])):
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        for name in ("CA", "CERTIFICATE", "KEY"):
+            assert str(Path(config[f"FIRSTBELL_KAFKA_{name}"]).parent) in mounted
+    for container in containers_of(built):
+        (url,) = (e["value"] for e in container["env"] if e["name"].endswith("_URL"))
+        _, tls = url.split("?")
+        assert tls == "sslmode=verify-full&sslrootcert=/tls/database/ca.crt"
+        assert "/tls/database" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_each_service_writes_and_reads_the_topics_that_it_must_and_changes_none(
+    built: list[Resource],
+) -> None:
+    rights = {user["metadata"]["name"]: rights_of(user) for user in of_kind(built, "KafkaUser")}
+
+    assert rights["ingest"]["Write"] == {REGISTERS, ROLL, CALENDAR}
+    assert rights["risk"]["Write"] == {BELLS} | {t + DEAD_LETTERS for t in risk.READS}
+    assert rights["risk"]["Read"] == {*risk.READS, "risk"}
+    assert rights["notify"]["Write"] == {INVOLVEMENTS} | {t + DEAD_LETTERS for t in notify.READS}
+    assert rights["notify"]["Read"] == {*notify.READS, "notify"}
+    assert {operation for user in rights.values() for operation in user} == {
+        "Describe", "Read", "Write",
+    }  # fmt: skip
+    assert set(rights["lag"]) == {"Describe"}
+
+
+def rights_of(user: Resource) -> dict[str, set[str]]:
+    """The names of topics and groups by operation."""
+    found: dict[str, set[str]] = {}
+    for acl in user["spec"]["authorization"]["acls"]:
+        for operation in acl["operations"]:
+            found.setdefault(operation, set()).add(acl["resource"]["name"])
+    return found
 
 
 def test_the_topics_are_as_the_services_would_make_them(built: list[Resource]) -> None:
