@@ -17,6 +17,10 @@ NEVER = (
     ipaddress.ip_network("192.0.0.0/24"),  # protocols' own
     ipaddress.ip_network("168.63.129.16/32"),  # public by number, but a cloud's inside
 )
+INSIDE = frozenset({"localhost", "local", "internal", "arpa"})
+"""Names that are never public end in these (RFC 6761, 6762, 8375; ICANN 2024 of `internal`)."""
+RECEIVE_BUFFER_BYTES = 16_384
+"""What the system takes in of an answer before it is read; Linux doubles it for its own needs."""
 
 
 class AddressRefused(OSError):
@@ -31,6 +35,22 @@ def is_public(text: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         return ip in PUBLIC_V6 and ip.is_global
     return ip.is_global and not ip.is_multicast
+
+
+def may_be_public(host: str) -> bool:
+    """Whether a host may be a public one, as far as can be told without looking a name up.
+
+    An address in any form that the system takes for one (`127.1`, `0x7f000001`) is judged as such,
+    a name by its last label; a name of one label is somebody's own.
+    """
+    bare = host.rstrip(".").lower()
+    if bare.rpartition(".")[2] in INSIDE or not {".", ":"} & set(bare):
+        return False
+    try:
+        found = socket.getaddrinfo(bare, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return True
+    return all(is_public(str(info[4][0])) for info in found)
 
 
 def _plain(ip: Address) -> Address:
@@ -50,7 +70,14 @@ def guarded_socket(info: Any) -> socket.socket:
     Raises:
         AddressRefused: the address is not public.
     """
-    family, kind, protocol, _, address = info
-    if not is_public(str(address[0])):
+    if not is_public(str(info[4][0])):
         raise AddressRefused("not a public address")
-    return socket.socket(family=family, type=kind, proto=protocol)
+    return small_socket(info)
+
+
+def small_socket(info: Any) -> socket.socket:
+    """Return a socket that takes in little before it is read."""
+    family, kind, protocol, _, _ = info
+    made = socket.socket(family=family, type=kind, proto=protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    return made

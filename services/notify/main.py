@@ -26,6 +26,7 @@ from services.notify.api import router
 from services.notify.bells import Notifier
 from services.notify.checkpoints import Seal, Sealer
 from services.notify.figures import measure
+from services.notify.lookup import Lookup
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
 from services.notify.rounds import Due, Round, Take
@@ -56,6 +57,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
+    state.lookup = Lookup()
     state.seal = Seal(state.settings)
     state.relay = Relay(state.database, state.log, state.traces)
     state.sender = Sender(

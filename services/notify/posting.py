@@ -9,15 +9,34 @@ from typing import Any, NamedTuple
 import aiohttp
 from sqlalchemy import Row
 from standardwebhooks import Webhook
+from yarl import URL
 
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
+from services.notify.bounded import AnswerTooLong, BoundedAnswer
 from services.notify.delivery import seconds_of
-from services.notify.egress import AddressRefused, guarded_socket
+from services.notify.egress import AddressRefused, guarded_socket, may_be_public, small_socket
+from services.notify.lookup import Resolver
 from services.notify.secrets import Vault
 
-ANSWER_BYTES_MAX = 65_536
 KEPT_OPEN_S = 30.0
+BODY_S = 2.0
+"""How long an answer's body is waited for: its status says all, its end lets the connection serve
+again."""
+
+FAULTS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError),
+        "its certificate is not valid",
+    ),
+    ((TimeoutError,), "no answer in time"),
+    ((aiohttp.InvalidURL, ValueError), "not an address"),
+    ((AnswerTooLong,), "too long an answer"),
+    ((aiohttp.ClientConnectorError,), "cannot be connected to"),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError), "hung up"),
+    ((aiohttp.ClientResponseError, aiohttp.ClientPayloadError), "no proper answer"),
+)
+"""What errors mean, in words for the endpoint's owner; the first that fits."""
 
 
 class Answer(NamedTuple):
@@ -33,8 +52,8 @@ class Answer(NamedTuple):
 class Poster:
     """One client for all messages, with connections kept open between them.
 
-    With `egress_proxy` set every connection goes to the proxy, which must refuse private addresses
-    itself: names are resolved there.
+    With `egress_proxy` set every connection goes to the proxy, and names are resolved there: it must
+    refuse those that lead inside. Addresses, and names that never are public, are refused here.
     """
 
     def __init__(self, settings: ServiceSettings, vault: Vault) -> None:
@@ -48,13 +67,14 @@ class Poster:
                 limit=0,
                 keepalive_timeout=KEPT_OPEN_S,
                 ssl=ssl.create_default_context(),
-                socket_factory=guarded_socket if guard else None,
+                socket_factory=guarded_socket if guard else small_socket,
+                resolver=Resolver(),
             ),
+            response_class=BoundedAnswer,
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            read_bufsize=ANSWER_BYTES_MAX // 4,
         )
 
     async def close(self) -> None:
@@ -74,17 +94,17 @@ class Poster:
         return Answer(status, fault, seconds_of(retry_after, now), now, time.monotonic() - began)
 
     async def _exchange(self, row: Row[Any]) -> tuple[int, str | None]:
-        if self._https_alone and not row.url.startswith("https://"):
-            raise AddressRefused("not an https address")
+        url = URL(row.url)
+        if self._https_alone and (url.scheme != "https" or not may_be_public(url.raw_host or "")):
+            raise AddressRefused("not an https address of a public host")
         async with self._client.post(
-            row.url,
+            url,
             data=row.body.encode(),
             headers=signed(self._vault, row),
             allow_redirects=False,
             proxy=self._proxy,
         ) as answer:
-            if not await _read(answer):
-                answer.close()
+            await _finish(answer)
             return answer.status, answer.headers.get("retry-after")
 
 
@@ -108,20 +128,11 @@ def signed(vault: Vault, row: Row[Any]) -> dict[str, str]:
 
 def fault_of(error: Exception) -> str:
     """Return what went wrong, in words that hold nothing of the message or the answer."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return "its certificate is not valid"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     if _refused(error):
         return "not a public address"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "not an address"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "cannot be connected to"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-        return "hung up"
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
-        return "no proper answer"
+    for kinds, words in FAULTS:
+        if isinstance(error, kinds):
+            return words
     return type(error).__name__
 
 
@@ -133,11 +144,10 @@ def _refused(error: BaseException | None) -> bool:
     return False
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bool:
-    """Read an answer's body as far as it is read; return whether that was all of it."""
-    read = 0
-    while chunk := await answer.content.read(ANSWER_BYTES_MAX - read):
-        read += len(chunk)
-        if read >= ANSWER_BYTES_MAX:
-            return False
-    return True
+async def _finish(answer: aiohttp.ClientResponse) -> None:
+    """Read the rest of an answer; where that fails its connection is closed, and all is said."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            await answer.read()
+    except (aiohttp.ClientError, TimeoutError):
+        answer.close()

@@ -87,8 +87,9 @@ async def post_endpoint(
 ) -> EndpointOut:
     """Add an endpoint and return its secret, which is shown this once."""
     _must_own(caller, endpoint.practitioner, endpoint.agency)
-    settings = request.app.state.settings
-    await addresses.check(endpoint.url, private_too=settings.allow_private_endpoints)
+    state = request.app.state
+    private_too = state.settings.allow_private_endpoints
+    await addresses.check(endpoint.url, state.lookup, private_too=private_too)
     secret = new_secret()
     row = {"id": uuid4(), **endpoint.model_dump()}
     async with request.app.state.database.transaction() as db:
