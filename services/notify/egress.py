@@ -41,10 +41,10 @@ def may_be_public(host: str) -> bool:
     """Whether a host may be a public one, as far as can be told without looking a name up.
 
     An address in any form that the system takes for one (`127.1`, `0x7f000001`) is judged as such,
-    a name by its last label; a name of one label is somebody's own.
+    a name by its last label. A name of one label is somebody's own, and so is an address's zone.
     """
     bare = host.rstrip(".").lower()
-    if bare.rpartition(".")[2] in INSIDE or not {".", ":"} & set(bare):
+    if bare.rpartition(".")[2] in INSIDE or not {".", ":"} & set(bare) or "%" in bare:
         return False
     try:
         found = socket.getaddrinfo(bare, None, flags=socket.AI_NUMERICHOST)

@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 class Poster:
     """One client for all messages, with connections kept open between them.
 
-    With `egress_proxy` set every connection goes to the proxy, and names are resolved there: it must
+    With `egress_proxy` set every connection goes to the proxy. Names are resolved there: it must
     refuse those that lead inside. Addresses, and names that never are public, are refused here.
     """
 
