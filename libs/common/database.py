@@ -1,6 +1,5 @@
 """One service's database: the only place that opens transactions and commits them."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,14 +7,15 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, Row, event, inspect
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from libs.common import tenants
+from libs.common import sqlite, tenants
 from libs.common.tls import postgres_tls
 
 CONVENTION = {
@@ -117,33 +117,11 @@ def _engine(url: str, service: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": 30, "isolation_level": None, "factory": _SqliteConnection},
+        connect_args={"timeout": 30, "isolation_level": None, "async_creator_fn": sqlite.connect},
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "connect", sqlite.prepare)
+    event.listen(engine.sync_engine, "begin", sqlite.begin)
     return engine
-
-
-class _SqliteConnection(sqlite3.Connection):
-    def close(self) -> None:
-        # A task cancelled between INSERT … RETURNING and its rows leaves a statement open, with
-        # which SQLite keeps even a closed connection's lock, until the cursor is collected.
-        if self.in_transaction:
-            self.rollback()
-        super().close()
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # A transaction that reads and then writes must hold the lock from its start, or it can fail.
-    reading = connection.get_execution_options().get("firstbell_reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 async def upsert(
@@ -179,7 +157,7 @@ async def add_new(
 @cache
 def _upsert(
     dialect: str, table: type[DeclarativeBase], names: tuple[str, ...]
-) -> sqlite.Insert | postgresql.Insert:
+) -> sqlite_dialect.Insert | postgresql.Insert:
     # Made once: naming what was excluded copies the table, which costs more than the statement.
     keys = [column.name for column in inspect(table).primary_key]
     statement = _insert(dialect, table)
@@ -189,5 +167,7 @@ def _upsert(
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
-def _insert(dialect: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+def _insert(
+    dialect: str, table: type[DeclarativeBase]
+) -> sqlite_dialect.Insert | postgresql.Insert:
+    return sqlite_dialect.insert(table) if dialect == "sqlite" else postgresql.insert(table)
