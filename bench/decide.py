@@ -28,11 +28,11 @@ from libs.common import migrations
 from libs.common.database import Database
 from libs.common.events import Bell, BellChanged, RollChanged, RollPupil
 from libs.common.identifiers import check_letter, id_of
-from services.notify import ledger, sharing_rules
+from services.notify import directory_store, ledger, sharing_rules
 from services.notify.bells import Notifier
 from services.notify.noise import Noise
 from services.notify.sharing import Policies
-from services.notify.tables import Agency, Disclosure, Involvements, Practitioner
+from services.notify.tables import Disclosure, Involvements, Practitioner
 from services.notify.telling import Telling
 
 SCHOOLS = (1, 500)
@@ -73,7 +73,8 @@ async def _fill(database: Database, schools: int) -> None:
     ]
     children = [{"upn": upn, "revision": 1, "involvements": works} for upn in UPNS]
     async with database.transaction() as db:
-        for table, rows in ((Agency, agencies), (Practitioner, people), (Involvements, children)):
+        await directory_store.save_agencies(db, agencies)
+        for table, rows in ((Practitioner, people), (Involvements, children)):
             await db.execute(insert(table), rows)
 
 
@@ -121,7 +122,7 @@ async def decide_and_record(
     """Decide for every recipient, and write the ledger."""
     for event in events:
         bell = msgspec.to_builtins(event.bell)
-        out = Telling(AT, notifier.rules.version, {}, {}, Noise(AT))
+        out = Telling(AT, notifier.rules.version, {}, Noise(AT))
         for one in await notifier.decide(db, bell):
             out.record(bell, one, event.id, event.change)
         await ledger.append(db, out.records)

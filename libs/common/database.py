@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, Row, event, inspect
+from sqlalchemy import BindParameter, DateTime, Dialect, MetaData, Row, bindparam, event, inspect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -122,6 +122,11 @@ def _engine(url: str, service: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", sqlite.prepare)
     event.listen(engine.sync_engine, "begin", sqlite.begin)
     return engine
+
+
+def among(name: str) -> BindParameter[Any]:
+    """Return the parameter of a statement that is made once: a list of values, of any length."""
+    return bindparam(name, expanding=True)
 
 
 async def upsert(

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BindParameter, CompoundSelect, bindparam, delete, literal, select, union_all
+from sqlalchemy import CompoundSelect, delete, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import add_new, upsert
+from libs.common.database import add_new, among, upsert
 from services.notify.tables import (
     Alert,
     AlertRead,
@@ -32,7 +32,6 @@ class Children(NamedTuple):
 
 
 def _about_children() -> CompoundSelect[Any]:
-    upns: BindParameter[Any] = bindparam("upns", expanding=True)
     tables = (
         ("involvements", Involvements, literal(""), Involvements.involvements),
         ("restrictions", Restrictions, literal(""), Restrictions.restrictions),
@@ -40,7 +39,7 @@ def _about_children() -> CompoundSelect[Any]:
     )
     parts = [
         select(literal(what).label("what"), table.upn, urn.label("urn"), held.label("held")).where(
-            table.upn.in_(upns)
+            table.upn.in_(among("upns"))
         )
         for what, table, urn, held in tables
     ]
@@ -48,7 +47,7 @@ def _about_children() -> CompoundSelect[Any]:
 
 
 _ABOUT_CHILDREN = _about_children()
-_BELLS: BindParameter[Any] = bindparam("bells", expanding=True)
+_BELLS = among("bells")
 _ALERTS = select(Alert.__table__).where(Alert.bell.in_(_BELLS)).order_by(Alert.id).with_for_update()
 _APPROVALS = (
     select(Approval.__table__)

@@ -71,7 +71,7 @@ async def answer(
     is not told; the bell asks again if it grows worse.
     """
     out = await telling(db, {bell_id}, now, rules.version)
-    bell, known = await _matter(db, bell_id)
+    bell, known = await _matter(db, bell_id, out)
     rows = [row for row in known.approvals[bell_id] if _waits_for(practitioner, row)]
     for row in rows:
         _settle(row, said, out)
@@ -114,9 +114,11 @@ def _settle(row: dict[str, Any], said: Answer, out: Telling) -> None:
             out.keep({**alert, "history": [*alert["history"], entry]})
 
 
-async def _matter(db: AsyncConnection, bell_id: UUID) -> tuple[dict[str, Any], Known]:
+async def _matter(db: AsyncConnection, bell_id: UUID, out: Telling) -> tuple[dict[str, Any], Known]:
     bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
-    return bell, await known_of(db, [bell], to_change=True)
+    known = await known_of(db, [bell], to_change=True)
+    await out.reach(db, [bell], known.people)
+    return bell, known
 
 
 async def ask_further(
@@ -124,7 +126,7 @@ async def ask_further(
 ) -> None:
     """Ask the next role for what of a bell nobody has approved in time."""
     out = await telling(db, {bell_id}, now, rules.version)
-    bell, known = await _matter(db, bell_id)
+    bell, known = await _matter(db, bell_id, out)
     waiting = {
         one.recipient.person.id
         for one in decide(bell, known, rules, london_day(now))

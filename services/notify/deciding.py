@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import alert_store, directory_store, life_store
+from services.notify import alert_store, directory_store, handing_over
 from services.notify.directory_store import Near
-from services.notify.handing_over import StandIn, stand_ins_of
+from services.notify.handing_over import StandIn
 from services.notify.restrictions import restricted_for
 from services.notify.routing import (
     About,
@@ -64,22 +64,37 @@ async def known_of(
     bells = list(bells)
     held = await alert_store.children_of(db, {bell["upn"] for bell in bells})
     ids = {_id(bell) for bell in bells}
-    stand_ins = await stand_ins_of(db, ids)
     near = Near(
         {bell["urn"] for bell in bells},
         {la for pupil in held.pupils.values() if (la := pupil.get("home_la"))},
-        {one["practitioner"] for child in held.involvements.values() for one in child}
-        | {one.taker for one in stand_ins},
+        {one["practitioner"] for child in held.involvements.values() for one in child},
     )
+    people = await directory_store.people_near(db, near)
+    passed = await handing_over.passed_on(db, ids, people)
+    stand_ins = await _with_takers(db, passed.stand_ins, people)
     return Known(
-        {person.id: person for person in await directory_store.people_near(db, near)},
+        people,
         held.involvements,
         held.restrictions,
         held.pupils,
         await alert_store.approvals_by_bell(db, ids, lock=to_change),
-        await life_store.escalations_of(db, ids),
+        passed.escalations,
         stand_ins,
     )
+
+
+async def _with_takers(
+    db: AsyncConnection, stand_ins: list[StandIn], people: dict[str, Person]
+) -> list[StandIn]:
+    """Add to `people` who stands in and is not near; return all, with who covers for these."""
+    asked = set(people)
+    while takers := {one.taker for one in stand_ins} - asked:
+        asked |= takers
+        people |= await directory_store.people_near(db, Near((), (), takers))
+        stand_ins = stand_ins + (await handing_over.passed_on(db, (), takers)).stand_ins
+    covers = [one for one in stand_ins if one.bell is None]
+    handed = [one for one in stand_ins if one.bell is not None]
+    return sorted(covers, key=lambda one: one.giver) + handed
 
 
 def decide(

@@ -1,42 +1,37 @@
 """Queries about the directory: who there is, and who works with a child. Nothing here commits."""
 
-from collections.abc import Collection, Iterable
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Executable, String, bindparam, cast, or_, select
+from sqlalchemy import CompoundSelect, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import upsert
-from services.notify.agreement import AddedAgency
+from libs.common.database import among, upsert
 from services.notify.routing import Person
-from services.notify.tables import Agency, Practitioner
-
-URNS_AT_ONCE = 200
-"""Schools named in one statement: SQLite takes a thousand parts of a condition at most."""
+from services.notify.tables import Agency, AgencySchool, Practitioner
 
 
-@cache
-def _people(urns: int) -> Executable:
-    """Return the query for people near so many schools, made once for each number of them."""
-    # A list of URNs is JSON: a number of six digits is found in its text, without reading the list.
-    urns_text = cast(Agency.urns, String)
-    serve = [urns_text.like(bindparam(f"urn_{n}", type_=String)) for n in range(urns)]
-    ids: BindParameter[Any] = bindparam("ids", expanding=True)
-    las: BindParameter[Any] = bindparam("las", expanding=True)
-    return (
-        select(
-            Practitioner.id,
-            Practitioner.name,
-            Practitioner.roles,
-            Practitioner.agency,
-            Agency.kind,
-            urns_text.label("urns"),
-            Agency.la,
-        )
-        .join(Agency, Agency.id == Practitioner.agency)
-        .where(or_(Practitioner.id.in_(ids), Agency.la.in_(las), *serve))
+def _people() -> CompoundSelect[Any]:
+    urns = among("urns")
+    serving = select(AgencySchool.agency).where(AgencySchool.urn.in_(urns))
+    authorities = select(Agency.id).where(
+        Agency.kind == "local_authority", Agency.la.in_(among("las"))
     )
+    served = select(func.aggregate_strings(AgencySchool.urn, " ")).where(
+        AgencySchool.agency == Agency.id, AgencySchool.urn.in_(urns)
+    )
+    person = (Practitioner.id, Practitioner.name, Practitioner.roles, Practitioner.agency)
+    people = select(*person, Agency.kind, Agency.la, served.scalar_subquery().label("urns")).join(
+        Agency, Agency.id == Practitioner.agency
+    )
+    # Two queries and no OR: each finds its rows by an index, however many agencies there are.
+    return union_all(
+        people.where(Practitioner.agency.in_(serving.union(authorities))),
+        people.where(Practitioner.id.in_(among("ids"))),
+    )
+
+
+_PEOPLE = _people()
 
 
 class Near(NamedTuple):
@@ -47,21 +42,19 @@ class Near(NamedTuple):
     ids: Collection[str]
 
 
-async def people_near(db: AsyncConnection, near: Near) -> list[Person]:
-    """Return the practitioners whom some bells could concern, with their agencies.
+async def people_near(db: AsyncConnection, near: Near) -> dict[str, Person]:
+    """Return by their ids the practitioners whom some bells could concern, with their agencies.
 
     Of the schools that an agency serves, those alone are given that were asked about.
     """
-    urns = sorted(near.urns)
-    found: dict[str, Person] = {}
-    for start in range(0, max(len(urns), 1), URNS_AT_ONCE):
-        part = urns[start : start + URNS_AT_ONCE]
-        values = {f"urn_{n}": f'%"{urn}"%' for n, urn in enumerate(part)}
-        asked = {"ids": list(near.ids), "las": list(near.las), **values}
-        for r in await db.execute(_people(len(part)), asked):
-            serves = frozenset(urn for urn in urns if f'"{urn}"' in r.urns)
-            found[r.id] = Person(r.id, frozenset(r.roles), r.agency, r.kind, serves, r.la, r.name)
-    return list(found.values())
+    asked = {name: list(values) for name, values in near._asdict().items()}
+    return {
+        r.id: Person(
+            r.id, frozenset(r.roles), r.agency, r.kind, frozenset((r.urns or "").split()), r.la,
+            r.name,
+        )
+        for r in await db.execute(_PEOPLE, asked)
+    }  # fmt: skip
 
 
 async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:
@@ -75,7 +68,16 @@ async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:
     return found
 
 
-async def save_agencies(db: AsyncConnection, agencies: Iterable[AddedAgency]) -> None:
-    """Keep the agencies that a local agreement adds."""
-    rows = [agency.model_dump(mode="json") for agency in agencies]
-    await upsert(db, Agency, rows)
+async def save_agencies(db: AsyncConnection, agencies: Sequence[Mapping[str, Any]]) -> None:
+    """Keep agencies, and which schools they serve."""
+    await upsert(db, Agency, agencies)
+    # Their rows are locked now: nobody else changes their schools meanwhile.
+    for agency in agencies:
+        await db.execute(delete(AgencySchool).where(AgencySchool.agency == agency["id"]))
+    serves = [
+        {"urn": urn, "agency": agency["id"]}
+        for agency in agencies
+        for urn in sorted(set(agency["urns"]))
+    ]
+    if serves:
+        await db.execute(insert(AgencySchool), serves)

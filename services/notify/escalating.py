@@ -31,6 +31,7 @@ async def pass_on(db: AsyncConnection, bell_id: UUID, rules: SharingRules, now: 
     bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
     days = (await life_store.school_days_of(db, {bell["urn"]}))[bell["urn"]]
     known = await known_of(db, [bell], to_change=True)
+    await out.reach(db, [bell], known.people)
     seeing = {
         one.recipient.person.id: one
         for one in decide(bell, known, rules, london_day(now))

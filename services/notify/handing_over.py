@@ -1,14 +1,27 @@
-"""Who stands in for whom: covers for an absence, and alerts that were handed over."""
+"""To whom else a bell goes: covers for an absence, alerts handed over, and the next roles."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Date,
+    Row,
+    Select,
+    String,
+    Uuid,
+    cast,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify.tables import Cover, Handover
+from libs.common.database import Instant, among
+from services.notify.tables import Cover, Escalation, Handover
 
 
 class StandIn(NamedTuple):
@@ -27,16 +40,49 @@ class StandIn(NamedTuple):
         return self.bell == bell
 
 
-async def stand_ins_of(db: AsyncConnection, bells: Collection[UUID]) -> list[StandIn]:
-    """Return who stands in for whom, always or for these bells."""
-    covers = await db.execute(select(Cover.__table__).order_by(Cover.practitioner))
-    found = [StandIn(None, c.practitioner, c.by, c.starts_on, c.ends_on) for c in covers]
-    query = (
-        select(Handover.bell, Handover.giver, Handover.taker)
-        .where(Handover.bell.in_(list(bells)), Handover.state == "accepted")
-        .order_by(Handover.answered_at)
-    )
-    return found + [StandIn(*row) for row in await db.execute(query)]
+class PassedOn(NamedTuple):
+    """To whom else what some people are told, and some bells, go."""
+
+    stand_ins: list[StandIn]
+    escalations: dict[UUID, list[str]]
+    """By bell, to which roles it was passed on, since nobody had answered."""
+
+
+def _passed_on() -> CompoundSelect[Any]:
+    no_day, nobody = cast(null(), Date), cast(null(), String)
+    never, no_bell = cast(null(), Instant), cast(null(), Uuid)
+    covers = (Cover.practitioner, Cover.by, no_bell, Cover.starts_on, Cover.ends_on, never)
+    handed = (Handover.giver, Handover.taker, Handover.bell, no_day, no_day, Handover.answered_at)
+    passed = (nobody, Escalation.role, Escalation.bell, no_day, no_day, Escalation.at)
+    bells = among("bells")
+    return union_all(
+        _named(covers).where(Cover.practitioner.in_(among("people"))),
+        _named(handed).where(Handover.bell.in_(bells), Handover.state == "accepted"),
+        _named(passed).where(Escalation.bell.in_(bells)),
+    ).order_by("at")
+
+
+def _named(columns: Sequence[Any]) -> Select[Any]:
+    names = ("giver", "taker", "bell", "starts_on", "ends_on", "at")
+    return select(*(one.label(name) for one, name in zip(columns, names, strict=True)))
+
+
+_PASSED_ON = _passed_on()
+
+
+async def passed_on(
+    db: AsyncConnection, bells: Collection[UUID], people: Collection[str]
+) -> PassedOn:
+    """Return who covers for these people, and to whom these bells were handed over or passed on."""
+    found = PassedOn([], {})
+    for row in await db.execute(_PASSED_ON, {"bells": list(bells), "people": list(people)}):
+        if row.giver is None:
+            found.escalations.setdefault(row.bell, []).append(row.taker)
+        else:
+            found.stand_ins.append(
+                StandIn(row.bell, row.giver, row.taker, row.starts_on, row.ends_on)
+            )
+    return found
 
 
 async def offers_to(db: AsyncConnection, taker: str) -> Sequence[Row[Any]]:

@@ -30,8 +30,9 @@ async def let_go(db: AsyncConnection, alert: UUID, rules: SharingRules, now: dat
     urns = {bell["urn"] for bell in bells.values()}
     out = await telling(db, set(bells), now, rules.version, urns)
     told = list(bells.values())
-    await noise.read_all(db, out.noise, told, rules.routes.inhibitions, out.school_days)
-    known = await known_of(db, bells.values(), to_change=True)
+    known = await known_of(db, told, to_change=True)
+    await out.reach(db, told, known.people)
+    await noise.read_all(db, out.noise, told, rules.routes.inhibitions, known.people)
     out.gathered = {} if first.bundle is not None else None
     for row in sorted(due.values(), key=lambda row: _place(bells.get(row.bell, {}), known)):
         if row.bell in bells:

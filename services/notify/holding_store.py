@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import add_missing, upsert
+from libs.common.database import add_missing, among, upsert
 from services.notify.tables import (
     Alert,
     Held,
@@ -33,19 +33,45 @@ class OfDay(NamedTuple):
     told: bool
 
 
+_SILENCES = select(Silence.__table__).where(
+    Silence.practitioner.in_(among("people")),
+    or_(Silence.upn.in_(among("upns")), Silence.upn.is_(None)),
+    Silence.ended_at.is_(None),
+    Silence.until >= bindparam("day"),
+)
+_HELD = select(Held.__table__).where(Held.bell.in_(among("bells")))
+_RINGING = select(StoredBell.urn, StoredBell.kind, StoredBell.id).where(
+    StoredBell.urn.in_(among("urns")),
+    StoredBell.kind.in_(among("kinds")),
+    StoredBell.upn.is_(None),
+    StoredBell.status == "ringing",
+)
+_OPEN_ALERTS = select(Alert.recipient, Alert.upn, Alert.kind, Alert.bell).where(
+    Alert.upn.in_(among("upns")), Alert.kind.in_(among("kinds")), Alert.status.in_(OPEN)
+)
+_WISHES = select(
+    Preferences.practitioner, *(getattr(Preferences, name) for name in Wishes._fields)
+).where(Preferences.practitioner.in_(among("people")))
+_MESSAGES = select(MessagesOfDay.practitioner, MessagesOfDay.messages, MessagesOfDay.told).where(
+    MessagesOfDay.practitioner.in_(among("people")), MessagesOfDay.day == bindparam("day")
+)
+
+
 async def silences_on(
-    db: AsyncConnection, day: date
+    db: AsyncConnection, day: date, people: Collection[str], upns: Collection[str | None]
 ) -> dict[tuple[str, str | None, str], Row[Any]]:
-    """Return the silences in force, by practitioner, child and kind."""
-    table = Silence
-    query = select(table.__table__).where(table.ended_at.is_(None), table.until >= day)
-    return {(row.practitioner, row.upn, row.kind): row for row in await db.execute(query)}
+    """Return these people's silences in force, by practitioner, child and kind.
+
+    Those about these children, and those about schools.
+    """
+    asked = {"day": day, "people": list(people), "upns": list(upns)}
+    rows = await db.execute(_SILENCES, asked)
+    return {(row.practitioner, row.upn, row.kind): row for row in rows}
 
 
 async def held_of(db: AsyncConnection, bells: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """Return what is held of these bells' alerts, by alert."""
-    rows = await db.execute(select(Held.__table__).where(Held.bell.in_(list(bells))))
-    return {row.alert: row for row in rows}
+    return {row.alert: row for row in await db.execute(_HELD, {"bells": list(bells)})}
 
 
 async def save_held(
@@ -103,42 +129,30 @@ async def ringing_at(
     """Return which bells of these kinds about these schools themselves ring."""
     if not kinds:
         return {}
-    table = StoredBell
-    query = select(table.urn, table.kind, table.id).where(
-        table.urn.in_(list(urns)),
-        table.kind.in_(list(kinds)),
-        table.upn.is_(None),
-        table.status == "ringing",
-    )
-    return {(row.urn, row.kind): row.id for row in await db.execute(query)}
+    rows = await db.execute(_RINGING, {"urns": list(urns), "kinds": list(kinds)})
+    return {(row.urn, row.kind): row.id for row in rows}
 
 
 async def open_alerts(
-    db: AsyncConnection, upns: Collection[str | None], kinds: Collection[str]
+    db: AsyncConnection, upns: Collection[str], kinds: Collection[str]
 ) -> dict[tuple[str, str | None, str], UUID]:
     """Return whose alerts of these kinds about these children are open: their bells."""
     if not kinds:
         return {}
-    query = select(Alert.recipient, Alert.upn, Alert.kind, Alert.bell).where(
-        Alert.upn.in_([upn for upn in upns if upn is not None]),
-        Alert.kind.in_(list(kinds)),
-        Alert.status.in_(OPEN),
-    )
-    return {(row.recipient, row.upn, row.kind): row.bell for row in await db.execute(query)}
+    rows = await db.execute(_OPEN_ALERTS, {"upns": list(upns), "kinds": list(kinds)})
+    return {(row.recipient, row.upn, row.kind): row.bell for row in rows}
 
 
-async def wishes(db: AsyncConnection) -> dict[str, Wishes]:
-    """Return how those want to hear who have said so."""
-    names = [getattr(Preferences, name) for name in Wishes._fields]
-    rows = await db.execute(select(Preferences.practitioner, *names))
+async def wishes(db: AsyncConnection, people: Collection[str]) -> dict[str, Wishes]:
+    """Return how those of these people want to hear who have said so."""
+    rows = await db.execute(_WISHES, {"people": list(people)})
     return {row[0]: Wishes(*row[1:]) for row in rows}
 
 
-async def messages_of(db: AsyncConnection, day: date) -> dict[str, OfDay]:
-    """Return how many messages have gone to each recipient on a day, of those who have wishes."""
-    table = MessagesOfDay
-    query = select(table.practitioner, table.messages, table.told).where(table.day == day)
-    return {row[0]: OfDay(row.messages, row.told) for row in await db.execute(query)}
+async def messages_of(db: AsyncConnection, day: date, people: Collection[str]) -> dict[str, OfDay]:
+    """Return how many messages have gone to each of these people on a day."""
+    rows = await db.execute(_MESSAGES, {"day": day, "people": list(people)})
+    return {row[0]: OfDay(row.messages, row.told) for row in rows}
 
 
 async def count_messages(

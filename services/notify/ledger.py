@@ -52,8 +52,14 @@ def content_hash_of(salt: str, record: Mapping[str, Any]) -> str:
     return hashlib.sha256(bytes.fromhex(salt) + _canonical(record)).hexdigest()
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+_HEAD = select(Disclosure.sequence, Disclosure.hash).order_by(Disclosure.sequence.desc()).limit(1)
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('firstbell ledger'))")
+_ADD_LINKS, _ADD_CONTENTS = insert(Disclosure), insert(DisclosureContent)
+
+
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def instant(at: datetime) -> str:
@@ -72,15 +78,13 @@ async def lock(db: AsyncConnection) -> Head:
     """Return the end of the chain; until this transaction ends nobody else appends to it."""
     # SQLite lets one writer in at a time anyway.
     if db.dialect.name == "postgresql":
-        await db.execute(text("SELECT pg_advisory_xact_lock(hashtext('firstbell ledger'))"))
+        await db.execute(_LOCK)
     return await head(db)
 
 
 async def head(db: AsyncConnection) -> Head:
     """Return the end of the chain."""
-    table = Disclosure
-    query = select(table.sequence, table.hash).order_by(table.sequence.desc()).limit(1)
-    last = (await db.execute(query)).first()
+    last = (await db.execute(_HEAD)).first()
     return Head(*last) if last else Head(0, START)
 
 
@@ -105,8 +109,8 @@ async def append(
         told = {"id": UUID(record["id"]), "upn": record["upn"], "record": dict(record)}
         contents.append({"sequence": link.sequence, "salt": salt, **told})
     if links:
-        await db.execute(insert(Disclosure), links)
-        await db.execute(insert(DisclosureContent), contents)
+        await db.execute(_ADD_LINKS, links)
+        await db.execute(_ADD_CONTENTS, contents)
 
 
 async def erase_before(db: AsyncConnection, before: datetime) -> int:

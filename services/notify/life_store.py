@@ -9,10 +9,12 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import add_new, upsert
+from libs.common.database import add_new, among, upsert
 from libs.common.events import CalendarSet
 from services.notify.school_hours import SchoolDays
 from services.notify.tables import Alert, Calendar, Escalation
+
+_CALENDARS = select(Calendar.__table__).where(Calendar.urn.in_(among("urns")))
 
 
 async def save_calendar(db: AsyncConnection, event: CalendarSet) -> None:
@@ -29,20 +31,9 @@ async def save_calendar(db: AsyncConnection, event: CalendarSet) -> None:
 async def school_days_of(db: AsyncConnection, urns: Collection[str]) -> dict[str, SchoolDays]:
     """Return when each of these schools is open."""
     found: dict[str, dict[int, dict[str, Any]]] = {urn: {} for urn in urns}
-    query = select(Calendar.__table__).where(Calendar.urn.in_(list(urns)))
-    for row in await db.execute(query):
+    for row in await db.execute(_CALENDARS, {"urns": list(urns)}):
         found[row.urn][row.academic_year] = {"terms": row.terms, "closed": row.closed}
     return {urn: SchoolDays(calendars) for urn, calendars in found.items()}
-
-
-async def escalations_of(db: AsyncConnection, bells: Collection[UUID]) -> dict[UUID, list[str]]:
-    """Return to which roles each of these bells was passed on."""
-    table = Escalation
-    query = select(table.bell, table.role).where(table.bell.in_(list(bells))).order_by(table.at)
-    found: dict[UUID, list[str]] = {}
-    for row in await db.execute(query):
-        found.setdefault(row.bell, []).append(row.role)
-    return found
 
 
 async def add_escalation(db: AsyncConnection, bell: UUID, role: str, at: datetime) -> None:

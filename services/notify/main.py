@@ -101,5 +101,6 @@ async def _run(app: FastAPI, running: Running) -> None:
 async def _take_rules(state: Any, rules: SharingRules) -> None:
     if rules.agencies:
         async with state.database.transaction() as db:
-            await directory_store.save_agencies(db, rules.agencies)
+            added = [agency.model_dump(mode="json") for agency in rules.agencies]
+            await directory_store.save_agencies(db, added)
     state.notifier.rules = rules

@@ -36,8 +36,9 @@ class Noise:
     """What holds messages back, and what it held and lets go in this transaction.
 
     Args:
-        silences: in force today, by practitioner, child and kind.
         held: alerts of which no message has told yet.
+        days: when schools are open, by URN.
+        silences: in force today, by practitioner, child and kind.
         inhibitions: which kinds hold back which; empty where nobody is to wait for a digest either,
             as of what has been passed on already for want of an answer.
         ringing: bells about schools that ring, by URN and kind.
@@ -45,18 +46,25 @@ class Noise:
     """
 
     now: datetime
-    silences: dict[tuple[str, str | None, str], Row[Any]] = field(default_factory=dict)
     held: dict[UUID, Row[Any]] = field(default_factory=dict)
+    days: Mapping[str, SchoolDays] = field(default_factory=dict)
+    silences: dict[tuple[str, str | None, str], Row[Any]] = field(default_factory=dict)
     inhibitions: Sequence[Inhibition] = ()
     ringing: dict[tuple[str, str], UUID] = field(default_factory=dict)
     open: dict[tuple[str, str | None, str], UUID] = field(default_factory=dict)
     wishes: dict[str, Wishes] = field(default_factory=dict)
     sent: dict[str, OfDay] = field(default_factory=dict)
-    days: Mapping[str, SchoolDays] = field(default_factory=dict)
     to_hold: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     let_go: set[UUID] = field(default_factory=set)
     sending: Tally[str] = field(default_factory=Tally)
     _passed: set[str] = field(default_factory=set)
+
+    async def read_silences(
+        self, db: AsyncConnection, people: Collection[str], upns: Collection[str | None]
+    ) -> None:
+        """Read what of these children these people want to hear nothing of."""
+        today = london_day(self.now)
+        self.silences = await holding_store.silences_on(db, today, people, upns)
 
     async def write(self, db: AsyncConnection) -> None:
         """Keep what is held now, what is not any more, and how many messages went out."""
@@ -158,10 +166,10 @@ async def read_all(
     noise: Noise,
     bells: Sequence[Mapping[str, Any]],
     inhibitions: Sequence[Inhibition],
-    days: Mapping[str, SchoolDays],
+    people: Collection[str],
 ) -> None:
     """Read what else than silences may hold back messages about bells; those bells count too."""
-    noise.inhibitions, noise.days = inhibitions, days
+    noise.inhibitions = inhibitions
     of_schools = {one.rings for one in inhibitions if one.of == "school"}
     of_children = {one.rings for one in inhibitions if one.of == "child"}
     noise.ringing = await holding_store.ringing_at(db, {b["urn"] for b in bells}, of_schools)
@@ -173,13 +181,8 @@ async def read_all(
                 noise.ringing[key] = UUID(str(bell["id"]))
             elif noise.ringing.get(key) == UUID(str(bell["id"])):
                 del noise.ringing[key]
-    noise.open = await holding_store.open_alerts(db, {b["upn"] for b in bells}, of_children)
-    noise.wishes = await holding_store.wishes(db)
+    upns = {upn for bell in bells if (upn := bell["upn"]) is not None}
+    noise.open = await holding_store.open_alerts(db, upns, of_children)
+    noise.wishes = await holding_store.wishes(db, people)
     if noise.wishes:
-        noise.sent = await holding_store.messages_of(db, london_day(noise.now))
-
-
-async def only_silences(db: AsyncConnection, bells: Collection[UUID], now: datetime) -> Noise:
-    """Read what holds back what is told to somebody in particular: their silences alone."""
-    silences = await holding_store.silences_on(db, london_day(now))
-    return Noise(now, silences, await holding_store.held_of(db, bells))
+        noise.sent = await holding_store.messages_of(db, london_day(noise.now), noise.wishes)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database import among
 from services.notify.lanes import LANE_MAX
 from services.notify.messages import DIGEST
 from services.notify.tables import Delivery, Endpoint, Involvements, Practitioner
@@ -37,7 +38,13 @@ ATTEMPTED = (
 
 _OPEN_ENDPOINTS = (
     select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
-    .where(Endpoint.disabled_at.is_(None))
+    .where(
+        or_(
+            Endpoint.practitioner.in_(among("practitioners")),
+            Endpoint.agency.in_(among("agencies")),
+        ),
+        Endpoint.disabled_at.is_(None),
+    )
     .order_by(Endpoint.id)
 )
 
@@ -54,10 +61,13 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
     return (row.revision, row.involvements) if row else (0, [])
 
 
-async def open_endpoints(db: AsyncConnection) -> dict[str, list[UUID]]:
-    """Return the endpoints at which practitioners and agencies are reached, by these one's ids."""
+async def open_endpoints(
+    db: AsyncConnection, practitioners: Collection[str], agencies: Collection[str]
+) -> dict[str, list[UUID]]:
+    """Return the endpoints at which these practitioners and agencies are reached, by their ids."""
     found: dict[str, list[UUID]] = {}
-    for row in await db.execute(_OPEN_ENDPOINTS):
+    owners = {"practitioners": list(practitioners), "agencies": list(agencies)}
+    for row in await db.execute(_OPEN_ENDPOINTS, owners):
         owner = f"practitioner {row.practitioner}" if row.practitioner else f"agency {row.agency}"
         found.setdefault(owner, []).append(row.id)
     return found

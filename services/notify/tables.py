@@ -29,7 +29,17 @@ class Agency(Base):
     name: Mapped[str]
     kind: Mapped[str] = mapped_column(String(20))
     urns: Mapped[list[str]] = mapped_column(JSON)
-    la: Mapped[str | None] = mapped_column(String(3))
+    """As they were set; `AgencySchool` has them to be found by."""
+    la: Mapped[str | None] = mapped_column(String(3), index=True)
+
+
+class AgencySchool(Base):
+    """That an agency is a school, or looks after it."""
+
+    __tablename__ = "agency_school"
+
+    urn: Mapped[str] = mapped_column(String(6), primary_key=True)
+    agency: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class Practitioner(Base):

@@ -29,6 +29,7 @@ async def settle(
     out.keep(changed)
     if accepted:
         known = await known_of(db, [bell], to_change=True)
+        await out.reach(db, [bell], known.people)
         decided = decide(bell, known, rules, london_day(now))
         for one in decided:
             if one.recipient.person.id == offer.taker and one.decision.fields:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import traces
 from libs.common.identifiers import id_of
-from services.notify import alert_store, ledger, life_store, store
+from services.notify import alert_store, holding_store, ledger, life_store, store
 from services.notify.deciding import Decided
 from services.notify.figures import DECISIONS
-from services.notify.noise import Noise, only_silences
+from services.notify.noise import Noise
 from services.notify.routing import Person, Recipient
 from services.notify.school_hours import SchoolDays
 from services.notify.sharing import NOTHING
@@ -36,9 +36,10 @@ class Telling:
     now: datetime
     policy_version: str
     alerts: Alerts
-    endpoints: dict[str, list[UUID]]
     noise: Noise
     """What holds messages back."""
+    endpoints: dict[str, list[UUID]] = field(default_factory=dict)
+    """By owner; see `reach`."""
     school_days: Mapping[str, SchoolDays] = field(default_factory=dict)
     """By URN."""
     gathered: dict[str, list[dict[str, Any]]] | None = None
@@ -47,6 +48,23 @@ class Telling:
     approvals: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
+
+    async def reach(
+        self,
+        db: AsyncConnection,
+        bells: Collection[Mapping[str, Any]],
+        people: Mapping[str, Person],
+    ) -> None:
+        """Read how these people, and who was told of these bells before, are reached.
+
+        And, of which kinds of bell about these children they want to hear nothing.
+        """
+        before = [row for rows in self.alerts.values() for row in rows.values()]
+        ids = people.keys() | {row["recipient"] for row in before}
+        agencies = {person.agency for person in people.values()}
+        agencies |= {row["agency"] for row in before}
+        self.endpoints = await store.open_endpoints(db, ids, agencies)
+        await self.noise.read_silences(db, ids, {bell["upn"] for bell in bells})
 
     async def write(self, db: AsyncConnection) -> None:
         """Write everything."""
@@ -175,12 +193,11 @@ async def telling(
     policy_version: str,
     urns: Collection[str] = (),
 ) -> Telling:
-    """Begin: with these bells' alerts, locked, the endpoints there are, and schools' calendars."""
+    """Begin: with these bells' alerts, locked, and schools' calendars."""
     alerts = await alert_store.alerts_by_bell(db, bells)
     days = await life_store.school_days_of(db, urns) if urns else {}
-    endpoints = await store.open_endpoints(db)
-    noise = await only_silences(db, bells, now)
-    return Telling(now, policy_version, alerts, endpoints, noise, days)
+    noise = Noise(now, await holding_store.held_of(db, bells), days)
+    return Telling(now, policy_version, alerts, noise, school_days=days)
 
 
 def is_always(bell: Mapping[str, Any], one: Decided) -> bool:

@@ -15,7 +15,7 @@ from libs.common.problems import (
     documented,
 )
 from libs.common.service import json_only
-from services.notify import store
+from services.notify import directory_store, store
 from services.notify.api.access import DirectoryReader, DirectoryWriter
 from services.notify.api.parts import Id, wrong
 from services.notify.tables import Agency, Practitioner
@@ -59,7 +59,7 @@ async def put_agency(
     if not caller.is_admin and caller.agency is not None:
         raise Forbidden("An agency's own token cannot change agencies: ask the operator.")
     async with request.app.state.database.transaction() as db:
-        await upsert(db, Agency, [{"id": id, **agency.model_dump()}])
+        await directory_store.save_agencies(db, [{"id": id, **agency.model_dump()}])
     return agency
 
 
