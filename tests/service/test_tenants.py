@@ -76,7 +76,7 @@ async def seen(database: Database, query: str, scope: Scope) -> list[Any]:
 
 
 TENANT_COLUMNS = {"urn", "agency"}
-DIRECTORY = {("notify", "practitioner")}
+DIRECTORY = {("notify", "practitioner"), ("notify", "agency_school")}
 """Read by whoever routes; says nothing of a child."""
 
 
