@@ -89,6 +89,9 @@ class ServiceSettings(BaseSettings):
     delivery_timeout_s: float = Field(
         15.0, gt=0, le=30, description="Seconds in which a receiver must have taken a message."
     )
+    verify_endpoints: bool = Field(
+        False, description="Whether no alert goes to an endpoint before its owner has verified it."
+    )
     egress_proxy: str | None = Field(
         None,
         description="An HTTP proxy through which webhooks go out. It must refuse private addresses "

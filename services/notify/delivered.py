@@ -32,7 +32,8 @@ async def records_of(
 
 
 def _record(part: dict[str, Any], row: Row[Any], upn: str | None, now: datetime) -> dict[str, Any]:
-    withheld = part["withheld"]
+    # A thin message bears ids alone.
+    withheld = part.get("withheld", list(FIELDS))
     return {
         "id": str(id_of("delivered", row.id, row.attempts + 1, part["bell"])),
         "bell": part["bell"],
@@ -41,7 +42,7 @@ def _record(part: dict[str, Any], row: Row[Any], upn: str | None, now: datetime)
         "decision": "delivered",
         "fields": [field for field in FIELDS if field not in withheld],
         "withheld": withheld,
-        "basis": part["basis"],
+        "basis": part.get("basis", []),
         "policies": [],
         "decided_at": now.isoformat(),
         "delivery": str(row.id),

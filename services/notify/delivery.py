@@ -52,9 +52,9 @@ def wait_after(
     return timedelta(seconds=max(backoff * jitter, asked))
 
 
-def next_attempt_at(now: datetime, wait: timedelta, created_at: datetime) -> datetime:
+def next_attempt_at(now: datetime, wait: timedelta, since: datetime) -> datetime:
     """Return the instant of the next attempt: the last one falls within `TRIED_FOR`."""
-    return min(now + wait, created_at + TRIED_FOR)
+    return min(now + wait, since + TRIED_FOR)
 
 
 def seconds_of(retry_after: str | None, now: datetime) -> float | None:

@@ -1,5 +1,6 @@
 """Pure: what a message to a receiver holds: one alert, or in a digest several."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,13 @@ def digest(alerts: Sequence[Mapping[str, Any]], why: str, now: datetime) -> dict
         return {"type": "alert.raised", "timestamp": now.isoformat(), "data": alerts[0]}
     data = {"why": why, "alerts": list(alerts)}
     return {"type": DIGEST, "timestamp": now.isoformat(), "data": data}
+
+
+def thinned(body: str) -> str:
+    """Return a message's body with nothing of its alerts but their ids, to fetch them by."""
+    message = json.loads(body)
+    parts = [{name: part[name] for name in ("alert", "bell")} for part in parts_of(message)]
+    return json.dumps(with_parts(message, parts)) if parts else body
 
 
 def parts_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:

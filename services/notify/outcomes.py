@@ -12,6 +12,9 @@ from services.notify.delivered import records_of
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, wait_after
 from services.notify.posting import Answer
 
+ATTEMPTS_SHOWN = 60
+"""Attempts in a message's log: more than a week has."""
+
 
 class Attempt(NamedTuple):
     """A message, and what posting it came to."""
@@ -22,7 +25,7 @@ class Attempt(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """Return what it means for the message."""
-        return outcome_of(self.answer.status, self.answer.at - self.row.created_at)
+        return outcome_of(self.answer.status, self.answer.at - self.row.pending_since)
 
 
 async def record(
@@ -53,8 +56,8 @@ def _values(attempt: Attempt, retry_base_s: float) -> dict[str, Any]:
     row, answer, outcome = attempt.row, attempt.answer, attempt.outcome
     next_at, state, delivered_at = answer.at, "dead", None
     if outcome is Outcome.RETRY:
-        wait = wait_after(row.attempts + 1, retry_base_s, row.id, answer.retry_after_s)
-        next_at, state = next_attempt_at(answer.at, wait, row.created_at), "pending"
+        wait = wait_after(_place(row), retry_base_s, row.id, answer.retry_after_s)
+        next_at, state = next_attempt_at(answer.at, wait, row.pending_since), "pending"
     elif outcome is Outcome.DELIVERED:
         state, delivered_at = "delivered", answer.at
     return {
@@ -66,4 +69,20 @@ def _values(attempt: Attempt, retry_base_s: float) -> dict[str, Any]:
         "last_status": answer.status,
         "last_took_ms": round(answer.took_s * 1000),
         "last_attempt_at": answer.at,
+        "log": [*row.log, _entry(answer)][-ATTEMPTS_SHOWN:],
+    }
+
+
+def _place(row: Row[Any]) -> int:
+    """Return which attempt this was, from 1, since the message was made or asked for again."""
+    since = row.pending_since.isoformat()
+    return 1 + sum(one["at"] >= since for one in row.log)
+
+
+def _entry(answer: Answer) -> dict[str, Any]:
+    return {
+        "at": answer.at.isoformat(),
+        "status": answer.status,
+        "fault": answer.fault,
+        "took_ms": round(answer.took_s * 1000),
     }

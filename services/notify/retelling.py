@@ -18,6 +18,7 @@ from services.notify.tables import Alert, Delivery
 
 STALE_AFTER = timedelta(minutes=1)
 """A first attempt that comes later than this is decided again too."""
+ENDED = frozenset({"alert.cleared", "alert.withdrawn"})
 NOT_ANY_MORE = "its recipient may not be told any more"
 
 
@@ -25,22 +26,25 @@ async def decide_again(
     db: AsyncConnection, rules: SharingRules, now: datetime, rows: Sequence[Row[Any]]
 ) -> None:
     """Cut claimed messages that have waited or failed to what may be told now, or end them."""
-    messages = {
-        row.number: json.loads(row.body)
-        for row in rows
-        if row.type.startswith("alert.") and (row.attempts or row.created_at < now - STALE_AFTER)
-    }
+    stale = [row for row in rows if row.attempts or row.created_at < now - STALE_AFTER]
+    for number, values in (await changes(db, rules, now, stale)).items():
+        if values:
+            await db.execute(update(Delivery).where(Delivery.number == number).values(values))
+
+
+async def changes(
+    db: AsyncConnection, rules: SharingRules, now: datetime, rows: Sequence[Row[Any]]
+) -> dict[int, dict[str, Any]]:
+    """Return, by number, what of these messages about alerts is to be changed now."""
+    messages = {row.number: json.loads(row.body) for row in rows if row.type.startswith("alert.")}
     parts = [part for message in messages.values() for part in parts_of(message)]
     alerts = {UUID(part["alert"]) for part in parts}
     if not alerts:
-        return
+        return {}
     found = await db.execute(select(Alert.__table__).where(Alert.id.in_(alerts)))
     seen = await as_seen_now(db, [dict(row._mapping) for row in found], rules, now)
     shown = {str(one.row["id"]): one.row["shown"] for one in seen}
-    for number, message in messages.items():
-        values = _values(message, shown)
-        if values:
-            await db.execute(update(Delivery).where(Delivery.number == number).values(values))
+    return {number: _values(message, shown) for number, message in messages.items()}
 
 
 def _values(message: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,8 +61,10 @@ def _values(message: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) 
 def _as_told_now(
     type_: str, held: dict[str, Any], now: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
+    if "withheld" not in held:  # ids alone, in a thin message
+        return held if now is not None or type_ in ENDED else None
     if now is not None:
         return held if now["withheld"] == held["withheld"] else now
-    if type_ not in {"alert.cleared", "alert.withdrawn"}:
+    if type_ not in ENDED:
         return None
     return {"alert": held["alert"], "bell": held["bell"], **bare(held)}

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import among
 from services.notify.lanes import LANE_MAX
-from services.notify.messages import DIGEST
+from services.notify.messages import DIGEST, thinned
 from services.notify.tables import Delivery, Endpoint, Involvements, Practitioner
 
 ATTEMPTED = (
@@ -33,6 +33,7 @@ ATTEMPTED = (
     "last_status",
     "last_took_ms",
     "last_attempt_at",
+    "log",
 )
 """What an attempt changes of a message."""
 
@@ -44,6 +45,7 @@ _OPEN_ENDPOINTS = (
             Endpoint.agency.in_(among("agencies")),
         ),
         Endpoint.disabled_at.is_(None),
+        or_(Endpoint.must_verify.is_(False), Endpoint.verified_at.is_not(None)),
     )
     .order_by(Endpoint.id)
 )
@@ -64,7 +66,10 @@ async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, li
 async def open_endpoints(
     db: AsyncConnection, practitioners: Collection[str], agencies: Collection[str]
 ) -> dict[str, list[UUID]]:
-    """Return the endpoints at which these practitioners and agencies are reached, by their ids."""
+    """Return the endpoints at which these practitioners and agencies are reached, by their ids.
+
+    Those that must be verified first are not among them before that.
+    """
     found: dict[str, list[UUID]] = {}
     owners = {"practitioners": list(practitioners), "agencies": list(agencies)}
     for row in await db.execute(_OPEN_ENDPOINTS, owners):
@@ -77,24 +82,28 @@ async def add_deliveries(db: AsyncConnection, rows: Sequence[dict[str, Any]]) ->
     """Keep messages to be delivered, each with its endpoint's next number.
 
     The numbers leave no gap: a transaction that is undone gives its own back, and nobody else takes
-    any meanwhile. The number stands in the body, which is signed.
+    any meanwhile. The number stands in the body, which is signed. An endpoint that wants them thin
+    gets ids alone.
     """
     if not rows:
         return
     endpoints = sorted({row["endpoint"] for row in rows})
     numbers = (
-        select(Endpoint.id, Endpoint.last_sequence)
+        select(Endpoint.id, Endpoint.last_sequence, Endpoint.thin)
         .where(Endpoint.id.in_(endpoints))
         .order_by(Endpoint.id)
         .with_for_update()
     )
-    last = {row.id: row.last_sequence for row in await db.execute(numbers)}
+    found = list(await db.execute(numbers))
+    last = {row.id: row.last_sequence for row in found}
+    thin = {row.id for row in found if row.thin}
     numbered = []
     for row in rows:
-        last[row["endpoint"]] += 1
-        number = last[row["endpoint"]]
-        body = f'{{"sequence":{number},{row["body"][1:]}'
-        numbered.append({**row, "sequence": number, "body": body})
+        number = last[row["endpoint"]] = last[row["endpoint"]] + 1
+        body = thinned(row["body"]) if row["endpoint"] in thin else row["body"]
+        body = f'{{"sequence":{number},{body[1:]}'
+        new = {"sequence": number, "pending_since": row["created_at"], "log": []}
+        numbered.append({**row, **new, "body": body})
     await db.execute(insert(Delivery), numbered)
     await db.execute(_NUMBERED, [{"row_id": id, "last": last[id]} for id in endpoints])
 
@@ -272,7 +281,7 @@ _ATTEMPTED = (
     .values(
         attempts=_TABLE.c.attempts + 1,
         leased_until=None,
-        **{name: bindparam(name) for name in ATTEMPTED},
+        **{name: bindparam(name, type_=_TABLE.c[name].type) for name in ATTEMPTED},
     )
 )
 _ENDPOINTS: Any = Endpoint.__table__

@@ -227,6 +227,15 @@ class Endpoint(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     """Since when its owner wants nothing sent; messages wait."""
+    thin: Mapped[bool] = mapped_column(default=False)
+    """Its messages bear ids alone; what they are about is fetched."""
+    verified_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its owner told what a challenge had said: whoever owns it receives there."""
+    must_verify: Mapped[bool] = mapped_column(default=False)
+    """No alert goes there before it is verified."""
+    challenge: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256, in hex, of the last challenge sent."""
+    challenge_until: Mapped[datetime | None] = mapped_column(Instant)
     last_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     """The number of the newest message to it."""
 
@@ -262,6 +271,10 @@ class Delivery(Base):
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     last_outcome: Mapped[str | None]
+    pending_since: Mapped[datetime] = mapped_column(Instant)
+    """When it was made, or asked for again: it is tried for a week from then."""
+    log: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Each attempt: `at`, `status`, `fault`, `took_ms`."""
     sequence: Mapped[int | None] = mapped_column(BigInteger)
     """From 1 without a gap among an endpoint's messages; null: made before there were numbers."""
     leased_until: Mapped[datetime | None] = mapped_column(Instant)

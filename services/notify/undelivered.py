@@ -27,8 +27,8 @@ async def overdue(db: AsyncConnection, now: datetime, limit: int) -> Sequence[UU
     """Return messages that were not even tried at their end: paused, or behind many others."""
     query = (
         select(Delivery.id)
-        .where(Delivery.state == "pending", Delivery.created_at <= now - TRIED_FOR - GRACE)
-        .order_by(Delivery.created_at)
+        .where(Delivery.state == "pending", Delivery.pending_since <= now - TRIED_FOR - GRACE)
+        .order_by(Delivery.pending_since)
         .limit(limit)
     )
     return list((await db.execute(query)).scalars())

@@ -87,6 +87,8 @@ BODIES: dict[str, Body] = {
     ),
     "notify PUT /v1/children/{upn}/restrictions": as_json({"restrictions": []}),
     "notify POST /v1/endpoints": as_json({"practitioner": "sam", "url": "http://127.0.0.1:9/"}),
+    "notify POST /v1/endpoints/{id}/verify": as_json({"challenge": "none was sent"}),
+    "notify POST /v1/endpoints/{id}/replay": as_json({"since": f"{DAY}T00:00:00Z"}),
     "notify POST /v1/alerts/{id}/actions": as_json({"action": "visited"}),
     "notify POST /v1/alerts/{id}/close": as_json({"outcome": "returned"}),
     "notify POST /v1/alerts/{id}/approve": as_json({"decision": "release"}),

@@ -243,7 +243,9 @@ async def test_after_a_week_of_failures_a_message_is_dead_and_can_be_replayed(
         endpoint = await house.endpoint(system.url())
         await house.tell(bell())
         await tried(house, endpoint)
-        await house.execute("UPDATE delivery SET created_at = datetime(created_at, '-7 days')")
+        await house.execute(
+            "UPDATE delivery SET pending_since = datetime(pending_since, '-7 days')"
+        )
         (dead,) = await ended(house, endpoint)
         assert (dead["state"], dead["last_outcome"]) == ("dead", "dead (500)")
 

@@ -247,6 +247,9 @@ async def test_anothers_endpoint_is_not_found_exactly_as_one_that_does_not_exist
         ("POST", "endpoints/{}/rotate-secret", made["id"]),
         ("POST", "endpoints/{}/test", made["id"]),
         ("GET", "endpoints/{}/deliveries", made["id"]),
+        ("POST", "endpoints/{}/challenge", made["id"]),
+        ("POST", "endpoints/{}/pause", made["id"]),
+        ("GET", "deliveries/{}", delivery["id"]),
         ("POST", "deliveries/{}/replay", delivery["id"]),
     ):
         theirs, nobodys = [

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.notify.api import (
     alerts,
     approvals,
+    deliveries,
     directory,
     disclosures,
     endpoints,
@@ -19,7 +20,7 @@ from services.notify.api import (
 
 router = APIRouter(prefix="/v1")
 for part in (
-    directory, involvements, restrictions, endpoints, alerts, approvals, sharing, disclosures,
-    record, silences, standing_in, preferences,
+    directory, involvements, restrictions, endpoints, deliveries, alerts, approvals, sharing,
+    disclosures, record, silences, standing_in, preferences,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -15,8 +15,8 @@ from libs.common.problems import documented
 from services.notify import ledger, store
 from services.notify.api.access import RecordReader
 from services.notify.api.alerts import AlertOut, alert_of
+from services.notify.api.deliveries import DeliveryOut, delivery_of
 from services.notify.api.disclosures import DisclosureOut, disclosure_of
-from services.notify.api.endpoints import DeliveryOut, delivery_of
 from services.notify.involving import InvolvementBody
 from services.notify.messages import DIGEST, parts_of, with_parts
 from services.notify.tables import (
