@@ -76,7 +76,7 @@ def _values(attempt: Attempt, retry_base_s: float) -> dict[str, Any]:
 def _place(row: Row[Any]) -> int:
     """Return which attempt this was, from 1, since the message was made or asked for again."""
     since = row.pending_since.isoformat()
-    return 1 + sum(one["at"] >= since for one in row.log)
+    return 1 + len([one for one in row.log if one["at"] >= since])
 
 
 def _entry(answer: Answer) -> dict[str, Any]:

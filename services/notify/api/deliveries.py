@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Row, select, update
 
 from libs.common.auth import Caller
@@ -68,12 +68,22 @@ class DeliveryLog(DeliveryOut):
     )
 
 
+def _no_number(value: Any) -> Any:
+    # Pydantic would take a number for seconds since 1970, which the document does not say.
+    if not isinstance(value, str):
+        raise ValueError("an instant, as text")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+
+
 class Since(BaseModel):
     """Which of an endpoint's messages to send again."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime = Field(description="Those made at that time or later.")
+    since: Instant = Field(description="Those made at that time or later.")
     state: Literal["dead", "delivered", "all"] = Field(
         "dead", description="Those that ended undelivered, those that were delivered, or both."
     )
@@ -117,7 +127,7 @@ async def get_delivery(request: Request, caller: EndpointWriter, id: UUID) -> De
         row = await _message(db, caller, id)
         body = await _body(db, caller, row, request.app.state.notifier)
     return DeliveryLog(
-        **delivery_of(row._mapping).model_dump(), log=row.log, body=body and json.loads(body)
+        **delivery_of(dict(row._mapping)).model_dump(), log=row.log, body=body and json.loads(body)
     )
 
 
