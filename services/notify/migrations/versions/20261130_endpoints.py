@@ -7,8 +7,8 @@ and sees what each attempt came to.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261129_endpoints"
-down_revision = "20261128_channels"
+revision = "20261130_endpoints"
+down_revision = "20261129_traced"
 
 FLAGS = ("thin", "must_verify")
 INSTANTS = ("verified_at", "challenge_until")
