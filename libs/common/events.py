@@ -21,7 +21,8 @@ ROLL = "firstbell.roll.v1"
 CALENDAR = "firstbell.calendar.v1"
 INVOLVEMENTS = "firstbell.involvements.v1"
 BELLS = "firstbell.bells.v1"
-TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS)
+FOLLOW_UPS = "firstbell.followups.v1"
+TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS, FOLLOW_UPS)
 COMPACTED = frozenset({INVOLVEMENTS})
 """Topics of which only each key's last event need stay."""
 DEAD_LETTERS = ".dlq"
@@ -241,12 +242,48 @@ class BellChanged(Event, frozen=True, kw_only=True):
         return self.bell.upn or self.bell.urn
 
 
+class Spell(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions possible and missed, before a bell and after it."""
+
+    possible_before: int
+    missed_before: int
+    possible_after: int
+    missed_after: int
+
+
+class BellFollowed(Event, frozen=True, kw_only=True):
+    """How a pupil's attendance went on after a bell: 20 school days before it and 20 after.
+
+    Told once, when these days are over. `alike` are pupils of the same school, without a bell in
+    that time, whose absence before was nearest to this pupil's, added up; none where too few are.
+    """
+
+    topic = FOLLOW_UPS
+    type = "uk.firstbell.bell.followed"
+
+    bell: UUID
+    upn: str
+    pupil: Spell
+    alike: Spell | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Once a bell."""
+        return id_of("followed", self.bell)
+
+    @property
+    def key(self) -> str:
+        """As of the child's bells."""
+        return self.upn
+
+
 EVENTS: tuple[type[Event], ...] = (
     RegisterTaken,
     RollChanged,
     CalendarSet,
     InvolvementsSet,
     BellChanged,
+    BellFollowed,
 )
 """Every event: one a topic."""
 

@@ -124,3 +124,15 @@ class Held(Base):
     bundle: Mapped[str | None] = mapped_column(String(200))
     """All of a recipient's that have the same become one message."""
     since: Mapped[datetime] = mapped_column(Instant)
+
+
+class FollowUp(Base):
+    """How a pupil's attendance went on after a bell, in sessions; see `BellFollowed`."""
+
+    __tablename__ = "follow_up"
+
+    bell: Mapped[UUID] = mapped_column(primary_key=True)
+    upn: Mapped[str] = mapped_column(String(13), index=True)
+    pupil: Mapped[dict[str, int]] = mapped_column(JSON)
+    alike: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
+    told_at: Mapped[datetime] = mapped_column(Instant)

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import traces
-from libs.common.events import BellChanged, CalendarSet, Event, RollChanged
+from libs.common.events import BellChanged, Event, RollChanged
 from libs.common.school_day import london_day, utc_now
 from services.notify import alert_store, approvals, life_store, noise
 from services.notify.deciding import Decided, Known, decide, known_of
@@ -51,10 +51,8 @@ class Notifier:
                 await self._take_bells(db, [e for e in run if isinstance(e, BellChanged)])
             elif kind is RollChanged:
                 await self._take_rolls(db, [e for e in run if isinstance(e, RollChanged)])
-            elif kind is CalendarSet:
-                for event in run:
-                    if isinstance(event, CalendarSet):
-                        await life_store.save_calendar(db, event)
+            else:
+                await life_store.save_facts(db, list(run))
 
     async def _take_rolls(self, db: AsyncConnection, events: Sequence[RollChanged]) -> None:
         for event in events:

@@ -1,6 +1,6 @@
 """Queries about the life of alerts: calendars, escalations, what waits. Nothing here commits."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,32 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import add_new, among, upsert
-from libs.common.events import CalendarSet
+from libs.common.events import BellFollowed, CalendarSet, Event
 from services.notify.school_hours import SchoolDays
-from services.notify.tables import Alert, Calendar, Escalation
+from services.notify.tables import Alert, Calendar, Escalation, FollowUp
 
 _CALENDARS = select(Calendar.__table__).where(Calendar.urn.in_(among("urns")))
+
+
+async def save_facts(db: AsyncConnection, events: Iterable[Event]) -> None:
+    """Keep calendars, and how attendance went on after bells."""
+    for event in events:
+        if isinstance(event, CalendarSet):
+            await save_calendar(db, event)
+        elif isinstance(event, BellFollowed):
+            await save_follow_up(db, event)
+
+
+async def save_follow_up(db: AsyncConnection, event: BellFollowed) -> None:
+    """Keep how attendance went on after a bell."""
+    row = {
+        "bell": event.bell,
+        "upn": event.upn,
+        "pupil": msgspec.to_builtins(event.pupil),
+        "alike": msgspec.to_builtins(event.alike),
+        "told_at": event.occurred_at,
+    }
+    await upsert(db, FollowUp, [row])
 
 
 async def save_calendar(db: AsyncConnection, event: CalendarSet) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from libs.common.consumer import Consumer
-from libs.common.events import BELLS, CALENDAR, ROLL
+from libs.common.events import BELLS, CALENDAR, FOLLOW_UPS, ROLL
 from libs.common.outbox import Relay
 from libs.common.retention import daily
 from libs.common.service import Running, build
@@ -34,7 +34,7 @@ from services.notify.secrets import Vault
 from services.notify.sender import Sender
 from services.notify.sharing_rules import SharingRules, Watcher
 
-READS = (CALENDAR, ROLL, BELLS)
+READS = (CALENDAR, ROLL, BELLS, FOLLOW_UPS)
 """The topics that the service reads; in Kafka it may read no others (deploy/k8s)."""
 ROUNDS: Mapping[str, tuple[Due, Take]] = {
     "approvals": (alert_store.bells_overdue, approvals.ask_further),

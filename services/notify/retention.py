@@ -23,6 +23,7 @@ from services.notify.tables import (
     Child,
     Delivery,
     Escalation,
+    FollowUp,
     Handover,
     Held,
     Involvements,
@@ -50,6 +51,7 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
             "hand_overs": await erase_where(db, Handover, Handover.offered_at < start_of(oldest)),
             "held": await erase_where(db, Held, Held.since < start_of(oldest)),
             "messages_of_day": await erase_where(db, MessagesOfDay, MessagesOfDay.day < oldest),
+            "follow_ups": await erase_where(db, FollowUp, FollowUp.told_at < start_of(oldest)),
             "reads": await erase_where(db, AlertRead, AlertRead.day < oldest),
             "deliveries": await erase_where(
                 db, Delivery, Delivery.created_at < sent_from, Delivery.state != "pending"

@@ -11,6 +11,7 @@ from libs.common.database import Instant
 from services.notify.alert_tables import Calendar as Calendar
 from services.notify.alert_tables import Cover as Cover
 from services.notify.alert_tables import Escalation as Escalation
+from services.notify.alert_tables import FollowUp as FollowUp
 from services.notify.alert_tables import Handover as Handover
 from services.notify.alert_tables import Held as Held
 from services.notify.alert_tables import MessagesOfDay as MessagesOfDay

@@ -9,6 +9,7 @@ from services.notify.api import (
     directory,
     disclosures,
     endpoints,
+    impact,
     involvements,
     preferences,
     record,
@@ -21,6 +22,6 @@ from services.notify.api import (
 router = APIRouter(prefix="/v1")
 for part in (
     directory, involvements, restrictions, endpoints, deliveries, alerts, approvals, sharing,
-    disclosures, record, silences, standing_in, preferences,
+    disclosures, record, silences, standing_in, preferences, impact,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -23,9 +23,12 @@ bearer = Bearer(
         "sharing:decide": "Try out who would see what of a bell.",
         "disclosures:read": "Read and verify the ledger of disclosures.",
         "records:read": "Read all that is held and was shared about a child.",
+        "impact:read": "Read figures of what was done about alerts: of the token's schools, its "
+        "agency, and its area's.",
     },
     across={
         "directory:read", "directory:write", "sharing:decide", "disclosures:read", "records:read",
+        "impact:read",
     },
 )  # fmt: skip
 DirectoryReader = Annotated[Caller, Security(bearer, scopes=["directory:read"])]
@@ -35,6 +38,7 @@ AlertReader = Annotated[Caller, Security(bearer, scopes=["alerts:read"])]
 AlertWriter = Annotated[Caller, Security(bearer, scopes=["alerts:write"])]
 Decider = Annotated[Caller, Security(bearer, scopes=["sharing:decide"])]
 LedgerReader = Annotated[Caller, Security(bearer, scopes=["disclosures:read"])]
+ImpactReader = Annotated[Caller, Security(bearer, scopes=["impact:read"])]
 RecordReader = Annotated[Caller, Security(bearer, scopes=["records:read"])]
 
 

@@ -26,6 +26,7 @@ from services.notify.tables import (
     Delivery,
     Disclosure,
     DisclosureContent,
+    FollowUp,
     Restrictions,
     Silence,
     StoredBell,
@@ -68,6 +69,9 @@ class Record(BaseModel):
     restrictions: list[dict[str, Any]] = Field(description="What keeps parts of it from somebody.")
     approvals: list[dict[str, Any]] = Field(description="Disclosures that waited for somebody.")
     deliveries: list[HeldDelivery]
+    follow_ups: list[dict[str, Any]] = Field(
+        description="How attendance went on after bells: sessions, 20 school days each way."
+    )
     silences: list[dict[str, Any]] = Field(
         description="Kinds of which a practitioner wanted no messages about the child, and why."
     )
@@ -95,6 +99,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
     digests = await _digests(db, {str(row.id) for row in bells})
     restricted = await _rows(db, Restrictions, upn)
     approvals = await _rows(db, Approval, upn, Approval.requested_at)
+    followed = await _rows(db, FollowUp, upn, FollowUp.bell)
     silences = await _rows(db, Silence, upn, Silence.created_at, Silence.id)
     return Record(
         upn=upn,
@@ -106,6 +111,7 @@ async def record_of(db: AsyncConnection, upn: str) -> Record:
         restrictions=[one for row in restricted for one in row.restrictions],
         approvals=[dict(row._mapping) for row in approvals],
         deliveries=[_held(row) for row in deliveries] + digests,
+        follow_ups=[dict(row._mapping) for row in followed],
         silences=[dict(row._mapping) for row in silences],
     )
 

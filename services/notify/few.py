@@ -1,0 +1,39 @@
+"""Pure: disclosure control, so that no figure tells of one child.
+
+The figures may leave the room in which they were asked for. What rests on fewer than `CHILDREN_MIN`
+children, but some, is null, and where just one part of a whole is, so is the next smallest: or the
+whole would tell it. Rates of attendance rest on `PUPILS_MIN` or more, as in risk's.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from services.notify.impact_cases import Case
+
+CHILDREN_MIN = 5
+PUPILS_MIN = 10
+
+Count = int | None
+
+
+def shown(cases: Iterable[Case], value: int) -> Count:
+    """Return a count that rests on these alerts, or null."""
+    return value if enough_of(cases) else None
+
+
+def enough_of(cases: Iterable[Case], least: int = CHILDREN_MIN) -> bool:
+    """Whether these alerts are about enough children, or about none."""
+    children = len({case.upn for case in cases})
+    return children == 0 or children >= least
+
+
+def hidden(parts: Mapping[str, tuple[int, bool]]) -> dict[str, Count]:
+    """Return the parts of a whole, each its count or null.
+
+    Args:
+        parts: each one's count, and whether it rests on enough children to be shown.
+    """
+    hide = {name for name, (_, enough) in parts.items() if not enough}
+    others = [name for name in parts if name not in hide]
+    if len(hide) == 1 and others:
+        hide.add(min(others, key=lambda name: parts[name][0]))
+    return {name: None if name in hide else count for name, (count, _) in parts.items()}
