@@ -26,14 +26,15 @@ def enough_of(cases: Iterable[Case], least: int = CHILDREN_MIN) -> bool:
     return children == 0 or children >= least
 
 
-def hidden(parts: Mapping[str, tuple[int, bool]]) -> dict[str, Count]:
+def hidden(parts: Mapping[str, tuple[int, bool]], keep: str = "") -> dict[str, Count]:
     """Return the parts of a whole, each its count or null.
 
     Args:
         parts: each one's count, and whether it rests on enough children to be shown.
+        keep: the part that goes last where another must be hidden along with one.
     """
     hide = {name for name, (_, enough) in parts.items() if not enough}
     others = [name for name in parts if name not in hide]
     if len(hide) == 1 and others:
-        hide.add(min(others, key=lambda name: parts[name][0]))
+        hide.add(min(others, key=lambda name: (name == keep, parts[name][0])))
     return {name: None if name in hide else count for name, (count, _) in parts.items()}

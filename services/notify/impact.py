@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from services.notify.few import PUPILS_MIN, Count, enough_of, hidden, shown
 from services.notify.impact_cases import Case
 
+FALSE = "false_bell"
 HELPS = frozenset({"support_in_place"})
 """Outcomes that tell of something done, though no action was recorded."""
 
@@ -85,14 +86,17 @@ def impact(
     """Count these alerts."""
     enough = shown(cases, len(cases)) is not None
     counted = cases if enough else ()
+    outcomes = _parts(counted, lambda case: (case.outcome,) if case.outcome else ())
+    # By rule they would add up to what is hidden of all.
+    tell_false = outcomes.get(FALSE, 0) is not None
     figures: dict[str, Any] = {
         "children": shown(cases, len({case.upn for case in cases})),
         "bells": shown(cases, len({case.bell for case in cases})),
         "alerts": shown(cases, len(cases)),
         "answers": _answers(counted, enough=enough),
         "actions": _parts(counted, lambda case: case.actions),
-        "outcomes": _parts(counted, lambda case: (case.outcome,) if case.outcome else ()),
-        "rules": _rules(counted),
+        "outcomes": outcomes,
+        "rules": _rules(counted, tell_false=tell_false),
         "attendance": [_course("acted", counted), _course("not_acted", counted)],
     }
     found = Impact(about=about, id=id, first=span[0], last=span[1], suppressed=False, **figures)
@@ -125,10 +129,11 @@ def _parts(cases: Sequence[Case], names: Callable[[Case], Iterable[str]]) -> dic
     for case in cases:
         for name in names(case):
             parts.setdefault(name, []).append(case)
-    return hidden({name: (len(of), enough_of(of)) for name, of in sorted(parts.items())})
+    counts = {name: (len(of), enough_of(of)) for name, of in sorted(parts.items())}
+    return hidden(counts, keep=FALSE)
 
 
-def _rules(cases: Sequence[Case]) -> list[OfRule]:
+def _rules(cases: Sequence[Case], *, tell_false: bool) -> list[OfRule]:
     found: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         found.setdefault((case.kind, case.version), []).append(case)
@@ -138,16 +143,19 @@ def _rules(cases: Sequence[Case]) -> list[OfRule]:
     }
     bells_shown = hidden(bells)
     return [
-        _rule(kind, version, bells_shown[f"{kind} {version}"], of)
+        _rule(kind, version, bells_shown[f"{kind} {version}"], of, tell_false=tell_false)
         for (kind, version), of in sorted(found.items())
     ]
 
 
-def _rule(kind: str, version: str, bells: Count, cases: Sequence[Case]) -> OfRule:
+def _rule(
+    kind: str, version: str, bells: Count, cases: Sequence[Case], *, tell_false: bool
+) -> OfRule:
     closed = [case for case in cases if case.outcome]
-    false = [case for case in closed if case.outcome == "false_bell"]
-    true = [case for case in closed if case.outcome != "false_bell"]
-    show = bells is not None and enough_of(closed) and enough_of(false) and enough_of(true)
+    false = [case for case in closed if case.outcome == FALSE]
+    true = [case for case in closed if case.outcome != FALSE]
+    each_enough = enough_of(closed) and enough_of(false) and enough_of(true)
+    show = tell_false and bells is not None and each_enough
     return OfRule(
         kind=kind,
         version=version,

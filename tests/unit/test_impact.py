@@ -90,6 +90,17 @@ def test_one_hidden_outcome_takes_the_next_smallest_with_it() -> None:
     assert found.suppressed
 
 
+def test_false_bells_are_hidden_last_and_then_by_rule_too() -> None:
+    outcomes = ["returned"] * 20 + ["moved"] * 2 + ["false_bell"] * 6
+
+    three = of([case(n, hours=1, outcome=outcome) for n, outcome in enumerate(outcomes)])
+    two = of([case(n, hours=1, outcome=outcome) for n, outcome in enumerate(outcomes[20:])])
+
+    assert three.outcomes == {"false_bell": 6, "moved": None, "returned": None}
+    assert two.outcomes == {"false_bell": None, "moved": None}
+    assert {rule.false_share for rule in two.rules} == {None}
+
+
 @given(st.dictionaries(st.text(min_size=1), st.tuples(st.integers(0, 50), st.booleans())))
 def test_no_part_is_what_is_missing_from_the_whole(parts: dict[str, tuple[int, bool]]) -> None:
     shown = hidden(parts)
