@@ -11,6 +11,7 @@ from libs.common.settings import ServiceSettings
 from services.risk import api, areas_api, attendance_api
 from services.risk.evaluate import Evaluator
 from services.risk.figures import measuring
+from services.risk.following import Follower
 from services.risk.retention import erase
 from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch, hours_of
@@ -55,7 +56,9 @@ async def _run(app: FastAPI, running: Running) -> None:
         relay.wake,
     )
     app.state.watch = watch
+    app.state.follower = Follower(app.state.database, relay.wake)
     running.start("watch", watch.run)
+    running.start("following", app.state.follower.run)
     running.start("relay", relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("retention", daily(erase, app.state.database, settings))

@@ -95,6 +95,16 @@ class StoredBell(Base):
     rule: Mapped[dict[str, str]] = mapped_column(JSON)
 
 
+class FollowedBell(Base):
+    """A bell of which it has been told how attendance went on, or of which there is nothing."""
+
+    __tablename__ = "followed_bell"
+
+    bell: Mapped[UUID] = mapped_column(primary_key=True)
+    urn: Mapped[str] = mapped_column(String(6), index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
 class StoredSchool(Base):
     """What a school is counted under: its authority, its trust, its phase."""
 
