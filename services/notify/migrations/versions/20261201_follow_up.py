@@ -6,8 +6,8 @@ Why: the figures of impact put what was done beside it.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261130_follow_up"
-down_revision = "20261129_traced"
+revision = "20261201_follow_up"
+down_revision = "20261130_endpoints"
 
 EVERYTHING = "(SELECT current_setting('firstbell.everything', true)) = 'on'"
 
