@@ -15,6 +15,7 @@ from libs.common.events import (
     CALENDAR,
     COMPACTED,
     DEAD_LETTERS,
+    FOLLOW_UPS,
     INVOLVEMENTS,
     REGISTERS,
     ROLL,
@@ -144,7 +145,7 @@ def test_each_service_writes_and_reads_the_topics_that_it_must_and_changes_none(
     rights = {user["metadata"]["name"]: rights_of(user) for user in of_kind(built, "KafkaUser")}
 
     assert rights["ingest"]["Write"] == {REGISTERS, ROLL, CALENDAR}
-    assert rights["risk"]["Write"] == {BELLS} | {t + DEAD_LETTERS for t in risk.READS}
+    assert rights["risk"]["Write"] == {BELLS, FOLLOW_UPS} | {t + DEAD_LETTERS for t in risk.READS}
     assert rights["risk"]["Read"] == {*risk.READS, "risk"}
     assert rights["notify"]["Write"] == {INVOLVEMENTS} | {t + DEAD_LETTERS for t in notify.READS}
     assert rights["notify"]["Read"] == {*notify.READS, "notify"}

@@ -95,8 +95,8 @@ async def post_endpoint(
         table: Any = Practitioner if endpoint.practitioner else Agency
         if await store.row_of(db, table, endpoint.practitioner or endpoint.agency) is None:
             raise wrong(["body"], "no such practitioner or agency: set it first")
-        sealed = request.app.state.vault.seal(secret)
-        values = {"secret": sealed, "must_verify": settings.verify_endpoints}
+        sealed = state.vault.seal(secret)
+        values = {"secret": sealed, "must_verify": state.settings.verify_endpoints}
         await db.execute(insert(Endpoint).values(**values, **row))
     return EndpointOut(secret=secret, **row)
 
