@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_endpoints"
-down_revision = "20261129_traced"
+down_revision = "20261130_agency_schools"
 
 FLAGS = ("thin", "must_verify")
 INSTANTS = ("verified_at", "challenge_until")
