@@ -29,8 +29,8 @@ from services.risk.involved import WORKER_ROLES, levels_on, turns_of
 from services.risk.sessions import Sessions, numbered, open_sessions
 from services.risk.whole_school import SUDDEN
 
-RECENT_SNAPSHOTS = 6
-SPARSE_SNAPSHOTS = 10
+RECENT_SNAPSHOTS = 4
+SPARSE_SNAPSHOTS = 6
 """Progress is kept after each of the last sessions, and after every so many before those."""
 
 

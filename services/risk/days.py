@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import Codes
+from services.risk.compiled import kernel
 from services.risk.habits import HABITS, remember_day, seen, weigh
 from services.risk.pupil_days import AFTERNOON, Rows
-from services.risk.usual import compare, start_usual
+from services.risk.usual import USUAL, compare, start_usual
 from services.risk.whole_school import WholeSchool
 
 NO_GROUPS = np.zeros(0, np.uint8)
@@ -79,13 +80,33 @@ def step_diary(
 def _complete(
     diary: Diary, school: WholeSchool, year_groups: NDArray[np.uint8] | None
 ) -> tuple[Diary, Day | None]:
-    am, pm = diary.morning, diary.afternoon
-    today, counted = seen(am, pm, diary.habits)
-    if not counted:  # no register came at all: the day says nothing
-        return diary._replace(day=-1), None
     weekday = (diary.day - 1) % 7
     groups = NO_GROUPS if year_groups is None else year_groups
-    usual, times = compare(today, diary.usual, groups, weekday)
-    weigh(today, diary.habits, diary.usual, times, groups, diary.days, school.mass)
-    habits, days = remember_day(am, pm, diary.habits, today), diary.days + 1
-    return Diary(-1, am, pm, habits, usual, days), Day(weekday, today)
+    today, habits, usual, counted = _weigh(
+        diary.morning, diary.afternoon, diary.habits, diary.usual, groups, weekday, diary.days,
+        school.mass,
+    )  # fmt: skip
+    if not counted:  # no register came at all: the day says nothing
+        return diary._replace(day=-1), None
+    after = Diary(-1, diary.morning, diary.afternoon, habits, usual, diary.days + 1)
+    return after, Day(weekday, today)
+
+
+@kernel(np.uint8, np.uint8, HABITS, USUAL, np.uint8, int, int, bool)
+def _weigh(  # noqa: PLR0913  (one call into compiled code costs less than four)
+    am: Codes,
+    pm: Codes,
+    habits: Rows,
+    usual: Rows,
+    year_groups: Codes,
+    weekday: int,
+    days: int,
+    mass: bool,
+) -> tuple[Rows, Rows, Rows, int]:
+    """Return the day, habits and what is usual after it, and how many pupils it counts for."""
+    today, counted = seen(am, pm, habits)
+    if not counted:
+        return today, habits, usual, counted
+    usual_after, times = compare(today, usual, year_groups, weekday)
+    weigh(today, habits, usual, times, year_groups, days, mass)
+    return today, remember_day(am, pm, habits, today), usual_after, counted

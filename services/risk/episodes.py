@@ -1,23 +1,15 @@
 """Episodes: for whom a rule rings, from the session after which it first rang to its end."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.risk.compiled import inlined, kernel
-from services.risk.pupil_days import Rows
+from services.risk.compiled import kernel
 from services.risk.signals import Ints, Signals
 
-ROW = np.dtype(
-    [
-        ("pupil", np.int32),
-        ("anchor", np.int32),
-        ("severity", np.uint8),
-        ("grounds", np.uint32),
-    ],
-    align=True,
-)
-"""A row of `Signals`."""
+Severities = NDArray[np.uint8]
+Grounds = NDArray[np.uint32]
 
 
 class Episode(NamedTuple):
@@ -41,7 +33,7 @@ def noted(
     known: dict[EpisodeKey, Episode], before: Signals, after: Signals, ordinal: int
 ) -> dict[EpisodeKey, Episode]:
     """Return a rule's episodes after a session, given what rang before and after it."""
-    ended, turned = _differences(_rows(before), _rows(after))
+    ended, turned = _differences(*before, *after)
     if not (len(ended) or len(turned)):
         return known
     episodes = dict(known)
@@ -51,42 +43,43 @@ def noted(
     for n in turned.tolist():
         key = int(after.pupils[n]), int(after.anchors[n])
         severity = int(after.severities[n])
-        grounds = 0 if after.grounds is None else int(after.grounds[n])
+        grounds = int(after.grounds[n]) if len(after.grounds) else 0
         earlier = episodes.get(key) or Episode(ordinal, severity, None)
         episodes[key] = Episode(earlier.since, max(earlier.severity, severity), None, grounds)
     return episodes
 
 
-def _rows(rows: Signals) -> Rows:
-    packed = np.empty(len(rows.pupils), ROW)
-    packed["pupil"], packed["anchor"] = rows.pupils, rows.anchors
-    packed["severity"], packed["grounds"] = (
-        rows.severities,
-        0 if rows.grounds is None else rows.grounds,
-    )
-    return packed
-
-
-@inlined
-def _comes_first(one: Any, other: Any) -> Any:
-    return one.pupil < other.pupil or (one.pupil == other.pupil and one.anchor < other.anchor)
-
-
-@kernel(ROW, ROW)
-def _differences(was: Rows, now: Rows) -> tuple[Ints, Ints]:
+@kernel(
+    np.int32, np.int32, np.uint8, np.uint32, np.int32, np.int32, np.uint8, np.uint32, checked=True
+)  # fmt: skip
+def _differences(  # noqa: PLR0913  (two sets of signals, column by column)
+    was: Ints,
+    was_since: Ints,
+    was_severe: Severities,
+    was_on: Grounds,
+    now: Ints,
+    now_since: Ints,
+    now_severe: Severities,
+    now_on: Grounds,
+) -> tuple[Ints, Ints]:
     """Return which rows ring no more, and which ring anew or otherwise; both sides are sorted."""
     ended, turned = np.empty(len(was), np.int32), np.empty(len(now), np.int32)
+    stories = len(was_on) == len(was) and len(now_on) == len(now)
     gone, came, m, n = 0, 0, 0, 0
     while m < len(was) or n < len(now):
-        if n == len(now) or (m < len(was) and _comes_first(was[m], now[n])):
+        # Below zero: the earlier side's row comes first; above: the later side's.
+        order = -1 if n == len(now) else 1 if m == len(was) else was[m] - now[n]
+        if order == 0:
+            order = was_since[m] - now_since[n]
+        if order < 0:
             ended[gone] = m
             gone, m = gone + 1, m + 1
-        elif m == len(was) or _comes_first(now[n], was[m]):
+        elif order > 0:
             turned[came] = n
             came, n = came + 1, n + 1
         else:
-            if was[m].severity != now[n].severity or was[m].grounds != now[n].grounds:
+            if was_severe[m] != now_severe[n] or (stories and was_on[m] != now_on[n]):
                 turned[came] = n
                 came += 1
             m, n = m + 1, n + 1
-    return ended[:gone].copy(), turned[:came].copy()
+    return ended[:gone], turned[:came]

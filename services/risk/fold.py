@@ -15,6 +15,7 @@ from services.risk.days import Day, Diary, start_diary, step_diary
 from services.risk.episodes import Episode, EpisodeKey, noted
 from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
 from services.risk.stories import Stories, merge, start_stories
+from services.risk.tallies import NO_TALLIES, Tallies, start_tallies, step_tallies
 from services.risk.whole_school import WholeSchool, step_school
 
 __all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals"]
@@ -54,10 +55,16 @@ class Column(NamedTuple):
     brought: Ints | None = None
     """Sessions possible and missed at former schools this academic year, shape (2, P); None: no
     pupil has brought any."""
+    tallies: Tallies = NO_TALLIES
+    """What each pupil's sessions come to, this one included."""
     school: WholeSchool = WholeSchool()
     """The whole school after this session."""
     day: Day | None = None
     """The school day that this session completes, for rules on habits; None: it completes none."""
+
+    def has(self, code: int) -> bool:
+        """Whether any pupil's mark has this code number."""
+        return code in self.codes.tobytes()
 
     @property
     def possible(self) -> Bools:
@@ -183,6 +190,7 @@ class Rule(Protocol[State]):
 class Progress(NamedTuple):
     """A fold that has come as far as some session: give it to `advance` to go on from there."""
 
+    tallies: Tallies
     school: WholeSchool
     diary: Diary
     stories: Stories
@@ -200,6 +208,7 @@ def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
     """Return the fold of these rules before the first session of a book with this many pupils."""
     emerging = [n for n, rule in enumerate(rules) if rule.emerging]
     return Progress(
+        start_tallies(pupils),
         WholeSchool(),
         start_diary(pupils),
         start_stories(pupils),
@@ -212,11 +221,11 @@ def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
 
 def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> Progress:
     """Step every rule over one session."""
-    school = step_school(progress.school, column.ordinal, column.codes)
-    diary, day = step_diary(
-        progress.diary, column.ordinal, column.codes, school, column.year_groups
-    )
-    column = column._replace(day=day, school=school)
+    ordinal, codes = column.ordinal, column.codes
+    tallies = step_tallies(progress.tallies, ordinal, column.academic_year, codes)
+    school = step_school(progress.school, ordinal, codes)
+    diary, day = step_diary(progress.diary, ordinal, codes, school, column.year_groups)
+    column = column._replace(tallies=tallies, school=school, day=day)
     states, ringing = [], []
     for rule, before in zip(rules, progress.states, strict=True):
         state, rung = rule.step(before, column)
@@ -224,11 +233,18 @@ def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> P
         ringing.append(rung)
     stories = _merge(progress, ringing, column) if progress.ranked else progress.stories
     episodes = [
-        known if after is before else noted(known, before, after, column.ordinal)
+        known if after is before else noted(known, before, after, ordinal)
         for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
     ]
     return Progress(
-        school, diary, stories, tuple(states), tuple(ringing), tuple(episodes), progress.ranked
+        tallies,
+        school,
+        diary,
+        stories,
+        tuple(states),
+        tuple(ringing),
+        tuple(episodes),
+        progress.ranked,
     )
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import Codes
-from services.risk.compiled import inlined, kernel
+from services.risk.compiled import inlined
 from services.risk.known import known
 from services.risk.pupil_days import APPOINTMENT, HARD, IN_SCHOOL, LATE, PUPIL_DAY, SOFT, Rows
-from services.risk.usual import USUAL, USUAL_AT_FIRST, USUAL_MIN, YEAR_GROUPS, believed
+from services.risk.usual import USUAL_AT_FIRST, USUAL_MIN, YEAR_GROUPS, believed
 
 SETTLED_DAYS = 20
 """Recent school days that do not count yet towards what a pupil is used to: while something
@@ -58,10 +58,10 @@ HABITS = np.dtype(
 )
 
 
-@kernel(np.uint8, np.uint8, HABITS)
+@inlined
 def seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
     """Read the two sessions together; return the day so far, and how many pupils it counts for."""
-    today, counted = np.zeros(len(am), PUPIL_DAY), 0
+    today, counted = np.empty(len(am), PUPIL_DAY), 0
     for p in range(len(am)):
         absent_pm = HARD[pm[p]] or SOFT[pm[p]]
         came, stayed = IN_SCHOOL[am[p]], IN_SCHOOL[pm[p]]
@@ -86,7 +86,7 @@ def _chance(events: np.float32, days: np.float32, usual: float, prior: Any) -> A
     return max(rate, prior[2] * usual)
 
 
-@kernel(PUPIL_DAY, HABITS, USUAL, (np.float64, 2), np.uint8, int, bool)
+@inlined
 def weigh(
     today: Rows,
     habits: Rows,
@@ -100,15 +100,13 @@ def weigh(
     together = times[0, YEAR_GROUPS] < TOGETHER_MAX
     usual_hard = max(usual[0].share, USUAL_MIN * USUAL_AT_FIRST[0])
     usual_soft = max(usual[1].share, USUAL_MIN * USUAL_AT_FIRST[1])
-    taken_for = np.empty((2, YEAR_GROUPS))
-    for group in range(YEAR_GROUPS):
-        taken_for[0, group], taken_for[1, group] = (
-            believed(times[0, group]),
-            believed(times[1, group]),
-        )
+    taken_for = np.zeros((2, YEAR_GROUPS))  # 0: no pupil so far is of this year group
     for p in range(len(today)):
         day, pupil = today[p], habits[p]
         group = year_groups[p] if len(year_groups) else 0
+        if taken_for[0, group] == 0:
+            taken_for[0, group] = believed(times[0, group])
+            taken_for[1, group] = believed(times[1, group])
         hard = _chance(pupil.hard, pupil.free, usual_hard, HARD_HABIT)
         soft = _chance(pupil.soft, pupil.free, usual_soft, SOFT_HABIT)
         day.hard_chance = min(hard * taken_for[0, group], CHANCE_MAX)
@@ -150,7 +148,7 @@ def _settle(pupil: Any, day: Any, counts: bool) -> None:
     pupil.counted += settled(pupil.was_counted)
 
 
-@kernel(np.uint8, np.uint8, HABITS, PUPIL_DAY)
+@inlined
 def remember_day(am: Codes, pm: Codes, habits: Rows, today: Rows) -> Rows:
     """Write into the day what depends on the pupil's history with it; return that history."""
     after = habits.copy()

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.risk.compiled import kernel
+
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int32]
 
@@ -22,6 +24,9 @@ class Severity(IntEnum):
     urgent = 3
 
 
+NO_GROUNDS = np.empty(0, np.uint32)
+
+
 class Signals(NamedTuple):
     """What a rule says after a session: one row for each pupil and grounds, sorted by both."""
 
@@ -35,8 +40,8 @@ class Signals(NamedTuple):
     """
     severities: NDArray[np.uint8]
     """`Severity`, uint8, shape (K,)."""
-    grounds: NDArray[np.uint32] | None = None
-    """Of a story, the places of the rules that rang in it, as bits, shape (K,)."""
+    grounds: NDArray[np.uint32] = NO_GROUNDS
+    """Of stories, the places of the rules that rang in each, as bits, shape (K,); else (0,)."""
 
 
 NOTHING = Signals(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))
@@ -59,8 +64,28 @@ def signals(
 
     Arrays of shape (P,) are indexed by the pupils that ring; a single value is for all of them.
     """
+    if pupils.dtype == np.bool_ and isinstance(severity, Severity):
+        # Contiguous, as kernels take them; one anchor for all is as good as one for each.
+        since = np.ascontiguousarray(anchors, np.int32).reshape(-1)
+        return Signals(*_told(np.ascontiguousarray(pupils), since, int(severity)))
     at = np.flatnonzero(pupils) if pupils.dtype == np.bool_ else pupils
-    since, severities = np.empty(len(at), np.int32), np.empty(len(at), np.uint8)
-    since[:] = anchors if isinstance(anchors, int) else anchors[at]
-    severities[:] = severity if isinstance(severity, Severity) else severity[at]
-    return Signals(at.astype(np.int32), since, severities)
+    return Signals(
+        at.astype(np.int32),
+        np.full(len(at), anchors if isinstance(anchors, int) else anchors[at], np.int32),
+        np.full(len(at), severity if isinstance(severity, Severity) else severity[at], np.uint8),
+    )
+
+
+@kernel(np.bool_, np.int32, int)
+def _told(rings: Bools, anchors: Ints, severity: int) -> tuple[Ints, Ints, NDArray[np.uint8]]:
+    """Return the rows of those who ring; `anchors` has one for each pupil, or one for all."""
+    count, at = 0, np.empty(len(rings), np.int32)
+    for p in range(len(rings)):
+        if rings[p]:
+            at[count] = p
+            count += 1
+    since, severities = np.empty(count, np.int32), np.empty(count, np.uint8)
+    for n in range(count):
+        since[n] = anchors[at[n] if len(anchors) == len(rings) else 0]
+        severities[n] = severity
+    return at[:count].copy(), since, severities

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.risk.compiled import inlined, kernel
 from services.risk.days import Day
 from services.risk.pupil_days import PUPIL_DAY, Rows
-from services.risk.signals import Bools, Ints, Signals
+from services.risk.signals import Ints, Signals
 
 Severities = NDArray[np.uint8]
 NOBODY = -1
@@ -39,6 +39,8 @@ STORY = np.dtype(
         # Places of the rules that rang while the story was open, as bits.
         ("grounds", np.uint32),
         ("severity", np.uint8),
+        # Whether a story was open before the latest day.
+        ("was_open", np.bool_),
     ],
     align=True,
 )
@@ -73,11 +75,11 @@ def merge(
     Returns:
         Also the places, as bits, of the rules of whose stories one is not what it was.
     """
-    pupils, was_open, changed = _go_on(stories.pupils, day.pupils)
+    pupils, changed = _go_on(stories.pupils, day.pupils)
     for rule, rung in ranked:
         if len(rung.pupils):
             year = _first_of(academic_year)
-            changed |= _join(pupils, was_open, day.pupils, rung[0], rung[2], rule, year)
+            changed |= _join(pupils, day.pupils, rung[0], rung[2], rule, year)
     return Stories(pupils), changed
 
 
@@ -92,14 +94,14 @@ def _is_troubled(day: Any) -> Any:
 
 
 @kernel(STORY, PUPIL_DAY)
-def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
-    """Take a day; return the stories after it, which were open before it, and whose have ended."""
-    after, was_open, changed = before.copy(), np.zeros(len(today), np.bool_), 0
+def _go_on(before: Rows, today: Rows) -> tuple[Rows, int]:
+    """Take a day; return the stories after it, and as bits the rules whose have ended."""
+    after, changed = before.copy(), 0
     for p in range(len(today)):
         story = after[p]
-        if story.leader == NOBODY:
+        story.was_open = story.leader != NOBODY
+        if not story.was_open:
             continue
-        was_open[p] = True
         if _is_troubled(today[p]):
             story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX)
         else:
@@ -107,7 +109,7 @@ def _go_on(before: Rows, today: Rows) -> tuple[Rows, Bools, int]:
         if story.quiet <= 0:
             changed |= 1 << story.leader
             story.leader = NOBODY
-    return after, was_open, changed
+    return after, changed
 
 
 @inlined
@@ -115,10 +117,9 @@ def _bit_of(story: Any) -> int:
     return 0 if story.leader == NOBODY else 1 << story.leader
 
 
-@kernel(STORY, np.bool_, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
+@kernel(STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
 def _join(
     stories: Rows,
-    was_open: Bools,
     today: Rows,
     pupils: Ints,
     severities: Severities,
@@ -129,10 +130,10 @@ def _join(
     changed, ground = 0, np.uint32(1) << np.uint32(rule)
     for n in range(len(pupils)):
         story = stories[pupils[n]]
-        if not was_open[pupils[n]]:
+        if not story.was_open:
             if not _is_troubled(today[pupils[n]]):
                 continue  # what rings still is an old story's, now over
-            was_open[pupils[n]] = True
+            story.was_open = True
             story.leader, story.quiet = rule, QUIET_DAYS
             # The n-th story of the year, whatever a later correction does to the day it began.
             story.times += 1

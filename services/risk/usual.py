@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import Codes
-from services.risk.compiled import inlined, kernel
-from services.risk.pupil_days import PUPIL_DAY, Rows
+from services.risk.compiled import inlined
+from services.risk.pupil_days import Rows
 
 USUAL_WEIGHT, WEEKDAY_WEIGHT = 0.03, 0.06
 """How fast what is usual in the school follows its days: about a half-term, and as many weeks."""
@@ -48,7 +48,7 @@ def _share(ratio: float) -> float:
     return min(max(ratio, SHARE_MIN), SHARE_MAX)
 
 
-@kernel(PUPIL_DAY, USUAL, np.uint8, int)
+@inlined
 def compare(
     today: Rows, before: Rows, year_groups: Codes, weekday: int
 ) -> tuple[Rows, NDArray[np.float64]]:

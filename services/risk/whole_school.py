@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libs.common.codes import POSSIBLE, Codes, mask_of
-from services.risk.compiled import kernel
+from services.risk.compiled import inlined, kernel
 
 SUDDEN = mask_of("IMNOUG")
 """Absence that can come as a wave. Study leave, suspensions, religious observance and leave (S, E,
@@ -42,9 +42,6 @@ WAVE_NEEDED, WAVE_MOST = 12.0, 16.0
 """Sum at which a wave has risen, and the highest: so that its end is seen within days."""
 SIZE_SHARE_MIN, SIZE_KEPT = 0.5, 0.99
 WEEKDAYS = 7
-
-
-Usual = tuple[float, tuple[float, ...]]
 
 
 class WholeSchool(NamedTuple):
@@ -82,6 +79,9 @@ def step_school(school: WholeSchool, ordinal: int, codes: Codes) -> WholeSchool:
     return step_counts(school, ordinal, *_counts(codes))
 
 
+Counted = tuple[int, float, float, bool, bool, float, bool, int, int, float, int, int, float]
+
+
 @kernel(np.uint8)
 def _counts(codes: Codes) -> tuple[int, int]:
     away, of = 0, 0
@@ -99,66 +99,86 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
     if of < max(1.0, SIZE_SHARE_MIN * school.size):
         return school
     slot = (ordinal - 2) % (2 * WEEKDAYS)
-    expected = school.usual * school.slots[slot] * of
-    times = away / max(expected, 1.0)
-    settled = max(0.0, 1 - school.sessions / SETTLING) * SETTLING_DEVIATIONS
-    begins = (
-        away >= expected + MORE_MIN
-        and times >= TIMES_MIN
-        and away >= _limit(expected, school.spread, DEVIATIONS + settled)
-    )
-    calm = 0 if times >= OVER_TIMES else school.calm + 1
-    mass = begins or (school.mass and calm < OVER_SESSIONS)
-    risen = _risen(school, away, expected)
-    wave = risen >= WAVE_NEEDED or (school.wave and risen > 0)
-    was_usual = not (school.mass or school.wave)
-    usual, slots = _learnt(school, slot, away / of, mass=mass or wave)
-    return WholeSchool(
-        sessions=school.sessions + 1,
-        usual=usual,
-        slots=slots,
-        spread=_spread(school, away, expected, mass=mass),
-        mass=mass,
-        grave=mass and (school.grave or (begins and times >= GRAVE_TIMES)),
-        risen=risen,
-        wave=wave,
-        times=school.times + (was_usual and (mass or wave)),
-        calm=calm,
-        size=max(of, SIZE_KEPT * school.size),
-        away=away,
-        of=of,
-        expected=expected,
-    )
+    multiple, after = _step(*school[:2], school.slots[slot], *school[3:11], away, of)
+    slots = school.slots
+    if multiple != slots[slot]:
+        slots = (*slots[:slot], multiple, *slots[slot + 1 :])
+    return WholeSchool(*after[:2], slots, *after[2:])
 
 
-def _limit(expected: float, spread: float, deviations: float) -> float:
+@inlined
+def _limit(expected: float, spread: float, sessions: int) -> float:
+    settled = max(0.0, 1 - sessions / SETTLING) * SETTLING_DEVIATIONS
     expected = max(expected, 1.0)
-    return float(expected * (1 + 2 / 3 * deviations * (spread / expected) ** 0.5) ** 1.5)
+    base = 1 + 2 / 3 * (DEVIATIONS + settled) * sqrt(spread / expected)
+    return expected * base * sqrt(base)  # to the power of 1.5
 
 
-def _risen(school: WholeSchool, away: int, expected: float) -> float:
-    if school.sessions < SETTLING:
+@inlined
+def _risen(sessions: int, risen: float, spread: float, away: int, expected: float) -> float:
+    if sessions < SETTLING:
         return 0.0
-    deviations = (away - expected) / sqrt(school.spread * max(expected, 1.0))
-    risen = school.risen + min(deviations, WAVE_Z_MAX) - WAVE_REFERENCE
+    deviations = (away - expected) / sqrt(spread * max(expected, 1.0))
+    risen += min(deviations, WAVE_Z_MAX) - WAVE_REFERENCE
     return min(max(risen, 0.0), WAVE_MOST)
 
 
-def _spread(school: WholeSchool, away: int, expected: float, *, mass: bool) -> float:
-    if mass:
-        return school.spread
+@inlined
+def _spread(spread: float, away: int, expected: float) -> float:
     seen = (away - expected) ** 2 / max(expected, 1.0)
-    spread = school.spread + LEARNT * (min(seen, 4 * SPREAD_MAX) - school.spread)
+    spread += LEARNT * (min(seen, 4 * SPREAD_MAX) - spread)
     return min(max(spread, SPREAD_MIN), SPREAD_MAX)
 
 
-def _learnt(school: WholeSchool, slot: int, share: float, *, mass: bool) -> Usual:
-    early = 1 / (school.sessions + 5)
-    weight = LEARNT_IN_MASS if mass else max(LEARNT, early)
-    usual = school.usual + weight * (share / school.slots[slot] - school.usual)
-    if mass:
-        return usual, school.slots
-    slots = list(school.slots)
-    seen = min(max(share / max(usual, 0.005), 0.5), 2.0)
-    slots[slot] += SLOT_LEARNT * (seen - slots[slot])
-    return usual, tuple(slots)
+@inlined
+def _learnt(
+    sessions: int, usual: float, multiple: float, share: float, mass: bool
+) -> tuple[float, float]:
+    weight = LEARNT_IN_MASS if mass else max(LEARNT, 1 / (sessions + 5))
+    usual += weight * (share / multiple - usual)
+    if not mass:
+        seen = min(max(share / max(usual, 0.005), 0.5), 2.0)
+        multiple += SLOT_LEARNT * (seen - multiple)
+    return usual, multiple
+
+
+@kernel(
+    int, float, float, float, bool, bool, float, bool, int, int, float, int, int
+)  # fmt: skip
+def _step(  # noqa: PLR0913  (the state, field by field: as a record it would cost more)
+    sessions: int,
+    usual: float,
+    multiple: float,
+    spread: float,
+    was_mass: bool,
+    was_grave: bool,
+    was_risen: float,
+    was_wave: bool,
+    times: int,
+    calm: int,
+    size: float,
+    away: int,
+    of: int,
+) -> tuple[float, Counted]:
+    """Return the slot's multiple after a session, and the other fields of `WholeSchool`."""
+    expected = usual * multiple * of
+    over = away / max(expected, 1.0)
+    begins = (
+        away >= expected + MORE_MIN
+        and over >= TIMES_MIN
+        and away >= _limit(expected, spread, sessions)
+    )
+    calm = 0 if over >= OVER_TIMES else calm + 1
+    mass = begins or (was_mass and calm < OVER_SESSIONS)
+    grave = mass and (was_grave or (begins and over >= GRAVE_TIMES))
+    risen = _risen(sessions, was_risen, spread, away, expected)
+    wave = risen >= WAVE_NEEDED or (was_wave and risen > 0)
+    times += (mass or wave) and not (was_mass or was_wave)
+    usual, multiple = _learnt(sessions, usual, multiple, away / of, mass or wave)
+    if not mass:
+        spread = _spread(spread, away, expected)
+    size = max(float(of), SIZE_KEPT * size)
+    after = (
+        sessions + 1, usual, spread, mass, grave, risen, wave, times, calm, size, away, of, expected
+    )  # fmt: skip
+    return multiple, after

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT, POSSIBLE, Codes
+from libs.common.codes import ABSENT, POSSIBLE
 from libs.common.school_day import academic_year_of, day_of
 from services.risk.compiled import inlined, kernel
 from services.risk.fold import (
@@ -34,6 +34,7 @@ from services.risk.rules.evidence import (
 )
 from services.risk.rules.odds import Rows, as_record, record_of
 from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
+from services.risk.tallies import TALLY
 
 ONE = np.float32(1)
 SESSIONS_A_YEAR = 380
@@ -41,7 +42,6 @@ PERSISTENT = 0.1
 LIMIT, NOTHING_LEFT, HALF = np.float32(PERSISTENT), np.float32(0), np.float32(0.5)
 
 
-SESSIONS = np.dtype([("possible", np.float32), ("missed", np.float32)], align=True)
 OUTLOOK = np.dtype(
     [
         # Sessions missed that were one with the school's.
@@ -64,8 +64,6 @@ class Outlook(NamedTuple):
     """This academic year."""
 
     academic_year: int
-    sessions: Rows
-    """Of `SESSIONS`, shape (P,)."""
     pupils: Rows
     """Of `OUTLOOK`, shape (P,)."""
     rung: Signals
@@ -116,22 +114,23 @@ class LikelyPersistent:
 
     def start(self, pupils: int) -> Outlook:
         """Return a year without sessions."""
-        return Outlook(0, np.zeros(pupils, SESSIONS), np.zeros(pupils, OUTLOOK), NOTHING)
+        return Outlook(0, np.zeros(pupils, OUTLOOK), NOTHING)
 
     def step(self, state: Outlook, column: Column) -> tuple[Outlook, Signals]:
-        """Count a session; look ahead at the end of a day."""
+        """Look ahead at the end of a day."""
         year, day = column.academic_year, column.day
         if state.academic_year != year:
-            state = self.start(len(column.codes))
-        held = _count(state.sessions, column.codes)
+            state = self.start(len(column.codes))._replace(academic_year=year)
         if day is None:
-            return Outlook(year, held, state.pupils, state.rung), state.rung
+            return state, state.rung
         brought = NONE_BROUGHT if column.brought is None else column.brought
-        pupils, changed = _step(state.pupils, held, day.pupils, brought, self._figures)
+        pupils, changed = _step(
+            state.pupils, column.tallies.pupils, day.pupils, brought, self._figures
+        )
         rung = state.rung
         if changed:
             rung = signals(pupils["rings"], year_anchor(year), Severity.notice)
-        return Outlook(year, held, pupils, rung), rung
+        return Outlook(year, pupils, rung), rung
 
     @cached_property
     def _figures(self) -> Rows:
@@ -187,15 +186,6 @@ def _year_of(record: PupilRecord) -> int:
 FIGURES = record_of((*LikelyPersistent().parameters, "deviations"))
 
 
-@kernel(SESSIONS, np.uint8)
-def _count(before: Rows, codes: Codes) -> Rows:
-    after = before.copy()
-    for p in range(len(codes)):
-        after[p].possible += np.float32(POSSIBLE[codes[p]])
-        after[p].missed += np.float32(ABSENT[codes[p]])
-    return after
-
-
 @inlined
 def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> Any:
     """Whether the recent weeks, much worse than those before, lead to 10 % or more."""
@@ -217,26 +207,31 @@ def _rate(foretelling: np.float32, days: np.float32, rule: Any) -> np.float32:
     return (foretelling + np.float32(rule.prior_rate) * weight) / (days + weight)
 
 
-@kernel(OUTLOOK, SESSIONS, PUPIL_DAY, (np.int32, 2), FIGURES)
-def _step(before: Rows, held: Rows, today: Rows, brought: Ints, figures: Rows) -> tuple[Rows, bool]:
+@kernel(OUTLOOK, TALLY, PUPIL_DAY, (np.int32, 2), FIGURES)
+def _step(
+    before: Rows, tallies: Rows, today: Rows, brought: Ints, figures: Rows
+) -> tuple[Rows, bool]:
     after, rule, changed = before.copy(), figures[0], False
     fading = np.float32(rule.fading)
     for p in range(len(today)):
         day, pupil = today[p], after[p]
         foretells = np.float32((day.hard or day.begins) and not day.shared)
-        foretells *= HALF * (held[p].missed - pupil.missed_before)
-        pupil.missed_before = held[p].missed
+        had, gone = np.float32(tallies[p].possible), np.float32(tallies[p].missed)
+        foretells *= HALF * (gone - pupil.missed_before)
+        pupil.missed_before = gone
         counted = np.float32(day.free or day.goes_on)
         pupil.shared += np.float32(2) * np.float32(day.shared)
         pupil.days += counted
         pupil.foretelling += foretells
         pupil.days_lately = pupil.days_lately * fading + counted
         pupil.foretelling_lately = pupil.foretelling_lately * fading + foretells
-        had, gone = held[p].possible, held[p].missed
+        long_enough = had >= np.float32(rule.possible_min)
         if brought.shape[1]:
             had, gone = had + np.float32(brought[0, p]), gone + np.float32(brought[1, p])
-        below = gone < LIMIT * had and held[p].possible >= np.float32(rule.possible_min)
-        pupil.rings = below and not day.medical and _is_likely(pupil, had, gone, rule)
+        below = gone < LIMIT * had
+        pupil.rings = (
+            long_enough and below and not day.medical and _is_likely(pupil, had, gone, rule)
+        )
         changed |= pupil.rings != before[p].rings
     return after, changed
 

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from libs.common.codes import UNAUTHORISED, Codes
 from services.risk.compiled import kernel
-from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
+from services.risk.fold import (
+    NOTHING,
+    Bools,
+    Column,
+    Finding,
+    Ints,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
-from services.risk.rules.odds import Rows
 
 Counts = NDArray[np.uint8]
-THRESHOLD = np.dtype(
-    [
-        # Unauthorised sessions in all the weeks that count.
-        ("total", np.int32),
-        # Ordinal of the morning of the day on which the threshold was met.
-        ("since", np.int32),
-        ("rings", np.bool_),
-    ],
-    align=True,
-)
 
 
 class Weeks(NamedTuple):
@@ -32,8 +31,12 @@ class Weeks(NamedTuple):
     school_week: int
     counts: Counts
     """Shape (weeks, P); a week's row is its number modulo `weeks`."""
-    pupils: Rows
-    """Of `THRESHOLD`, shape (P,)."""
+    totals: Ints
+    """Unauthorised sessions in all the weeks that count, shape (P,)."""
+    rings: Bools
+    """Shape (P,)."""
+    since: Ints
+    """Ordinal of the morning of the day on which the threshold was met, shape (P,)."""
     rung: Signals
 
 
@@ -75,20 +78,21 @@ class PenaltyThreshold:
 
     def start(self, pupils: int) -> Weeks:
         """Return weeks without absence."""
+        none = np.zeros(pupils, np.int32)
         counts = np.zeros((self.weeks, pupils), np.uint8)
-        return Weeks(0, counts, np.zeros(pupils, THRESHOLD), NOTHING)
+        return Weeks(0, counts, none, np.zeros(pupils, np.bool_), none, NOTHING)
 
     def step(self, state: Weeks, column: Column) -> tuple[Weeks, Signals]:
         """Ring while the latest `weeks` school weeks hold `sessions_min` or more."""
-        weeks = (state.school_week, column.school_week)
-        day = column.ordinal // 2 * 2
-        pupils, counts, changed = _step(
-            state.pupils, state.counts, column.codes, *weeks, day, self.sessions_min
-        )
-        rung = state.rung
-        if changed:
-            rung = signals(pupils["rings"], pupils["since"], Severity.warning)
-        return Weeks(column.school_week, counts, pupils, rung), rung
+        week, counts, totals = column.school_week, state.counts.copy(), state.totals.copy()
+        of_weeks = (state.school_week, week, self.sessions_min)
+        if not _count(counts, totals, state.rings, column.codes, *of_weeks):
+            return Weeks(week, counts, totals, *state[3:]), state.rung
+        rings = totals >= self.sessions_min
+        met = rings & ~state.rings
+        since = np.where(met, np.int32(column.ordinal // 2 * 2), state.since)
+        rung = signals(rings, since, Severity.warning)
+        return Weeks(week, counts, totals, rings, since, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the sessions within the ten weeks up to the day the threshold was met."""
@@ -107,27 +111,32 @@ class PenaltyThreshold:
         return Finding(text, {**facts, "sessions": sessions(record, counted)})
 
 
-@kernel(THRESHOLD, (np.uint8, 2), np.uint8, int, int, int, int)
-def _step(
-    before: Rows, weeks: Counts, codes: Codes, latest: int, week: int, day: int, least: int
-) -> tuple[Rows, Counts, bool]:
-    """Forget the weeks that have passed since the latest, and count a session in this one."""
-    after, counts, changed = before.copy(), weeks.copy(), False
+@kernel((np.uint8, 2), np.int32, np.bool_, np.uint8, int, int, int)
+def _count(  # noqa: PLR0913  (one call into compiled code costs less than two)
+    counts: Counts,
+    totals: Ints,
+    rings: Bools,
+    codes: Codes,
+    latest: int,
+    week: int,
+    least: int,
+) -> bool:
+    """Forget the weeks that have passed since the latest, and count a session in this one.
+
+    Return whether others than those in `rings` reach the threshold.
+    """
     for passed in range(latest + 1, week + 1):
         row = counts[passed % len(counts)]
         for p in range(len(codes)):
-            after[p].total -= row[p]
+            totals[p] -= row[p]
             row[p] = 0
-    row = counts[week % len(counts)]
+    row, changed = counts[week % len(counts)], False
     for p in range(len(codes)):
-        pupil = after[p]
-        row[p] += UNAUTHORISED[codes[p]]
-        pupil.total += UNAUTHORISED[codes[p]]
-        pupil.rings = pupil.total >= least
-        if pupil.rings and not before[p].rings:
-            pupil.since = day
-        changed |= pupil.rings != before[p].rings
-    return after, counts, changed
+        if UNAUTHORISED[codes[p]]:
+            row[p] += 1
+            totals[p] += 1
+        changed |= rings[p] != (totals[p] >= least)
+    return changed
 
 
 RULES = (PenaltyThreshold(),)

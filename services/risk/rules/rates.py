@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, Codes
+from libs.common.codes import ABSENT, POSSIBLE
 from libs.common.school_day import academic_year_of, day_of
 from services.risk.compiled import kernel
 from services.risk.fold import (
     NOTHING,
+    Bools,
     Column,
     Finding,
     Ints,
@@ -21,10 +22,9 @@ from services.risk.fold import (
     Signals,
     signals,
 )
+from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import figures, sessions
-from services.risk.rules.odds import Rows
-
-ILLNESS = NUMBERS["I"]
+from services.risk.tallies import ILLNESS, TALLY
 
 
 @cache
@@ -38,19 +38,22 @@ def former_schools(possible: int, missed: int) -> str:
     return f" Of these, {missed} of {possible} were at former schools." if possible else ""
 
 
-YEAR_SO_FAR = np.dtype(
-    [("possible", np.int32), ("missed", np.int32), ("rings", np.bool_)], align=True
-)
 NONE_BROUGHT = np.zeros((2, 0), np.int32)
 
 
-class YearSoFar(NamedTuple):
-    """What pupils have had of this academic year."""
+class OfYear(NamedTuple):
+    """Whose bell rings in an academic year."""
 
     academic_year: int
-    pupils: Rows
-    """Of `YEAR_SO_FAR`, shape (P,)."""
+    rings: Bools
+    """Shape (P,)."""
     rung: Signals
+
+    def taken_into(self, academic_year: int) -> "OfYear":
+        """Return this, or nobody where a year has begun since."""
+        if self.academic_year == academic_year:
+            return self
+        return OfYear(academic_year, np.zeros(len(self.rings), np.bool_), NOTHING)
 
 
 @dataclass(frozen=True)
@@ -110,22 +113,23 @@ class RateOfAbsence:
             "possible_min": self.possible_min,
         }
 
-    def start(self, pupils: int) -> YearSoFar:
-        """Return a year without sessions."""
-        return YearSoFar(0, np.zeros(pupils, YEAR_SO_FAR), NOTHING)
+    def start(self, pupils: int) -> OfYear:
+        """Return a year in which nobody rings."""
+        return OfYear(0, np.zeros(pupils, np.bool_), NOTHING)
 
-    def step(self, state: YearSoFar, column: Column) -> tuple[YearSoFar, Signals]:
-        """Count one session; in integers, so that exactly 10 % rings whatever 0.1 rounds to."""
-        year = column.academic_year
-        if state.academic_year != year:
-            state = self.start(len(column.codes))
+    def step(self, state: OfYear, column: Column) -> tuple[OfYear, Signals]:
+        """Look at the counts; in integers, so that exactly 10 % rings whatever 0.1 rounds to."""
+        year, pupils = column.academic_year, column.tallies.pupils
+        state, brought = state.taken_into(year), column.brought
+        if brought is None:
+            brought = NONE_BROUGHT
         limits = (self.percent_min, self.percent_clear, self.possible_min)
-        brought = NONE_BROUGHT if column.brought is None else column.brought
-        pupils, changed = _count(state.pupils, column.codes, brought, *limits)
-        rung = state.rung
-        if changed:
-            rung = signals(pupils["rings"], year_anchor(year), self.severity)
-        return YearSoFar(year, pupils, rung), rung
+        if not _ring(pupils, brought, state.rings, *limits, False):
+            return state, state.rung
+        rings = state.rings.copy()
+        _ring(pupils, brought, rings, *limits, True)
+        rung = signals(rings, year_anchor(year), self.severity)
+        return OfYear(year, rings, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year's figures so far."""
@@ -146,34 +150,29 @@ class RateOfAbsence:
         return Finding(text, {**facts, "sessions": sessions(record, absent)})
 
 
-@kernel(YEAR_SO_FAR, np.uint8, (np.int32, 2), int, int, int)
-def _count(
-    before: Rows, codes: Codes, brought: Ints, percent: int, clear: int, possible_min: int
-) -> tuple[Rows, bool]:
-    after, changed = before.copy(), False
-    for p in range(len(codes)):
-        pupil, rang = after[p], before[p].rings
-        pupil.possible += POSSIBLE[codes[p]]
-        pupil.missed += ABSENT[codes[p]]
-        had, gone = pupil.possible, pupil.missed
+@kernel(TALLY, (np.int32, 2), np.bool_, int, int, int, bool)
+def _ring(  # noqa: PLR0913  (the limits one by one)
+    pupils: Rows,
+    brought: Ints,
+    rings: Bools,
+    percent: int,
+    clear: int,
+    possible_min: int,
+    write: bool,
+) -> bool:
+    """Return whether others ring now than those in `rings`, and write them there if told to."""
+    changed = False
+    for p in range(len(rings)):
+        here = pupils[p].possible
+        had, gone = here, pupils[p].missed
         if brought.shape[1]:
             had, gone = had + brought[0, p], gone + brought[1, p]
-        enough = gone * 100 >= (clear if rang else percent) * had
-        pupil.rings = enough and had >= possible_min and pupil.possible > 0
-        changed |= pupil.rings != rang
-    return after, changed
-
-
-ILL_THIS_YEAR = np.dtype([("ill", np.int32), ("rings", np.bool_)], align=True)
-
-
-class IllThisYear(NamedTuple):
-    """Sessions of illness in this academic year."""
-
-    academic_year: int
-    pupils: Rows
-    """Of `ILL_THIS_YEAR`, shape (P,)."""
-    rung: Signals
+        enough = gone * 100 >= (clear if rings[p] else percent) * had
+        ring = enough and had >= possible_min and here > 0
+        changed |= ring != rings[p]
+        if write:
+            rings[p] = ring
+    return changed
 
 
 @dataclass(frozen=True)
@@ -205,20 +204,21 @@ class SicknessReturn:
         """`days_min`: school days of code I."""
         return {"days_min": self.days_min}
 
-    def start(self, pupils: int) -> IllThisYear:
-        """Return a year without illness."""
-        return IllThisYear(0, np.zeros(pupils, ILL_THIS_YEAR), NOTHING)
+    def start(self, pupils: int) -> OfYear:
+        """Return a year in which nobody rings."""
+        return OfYear(0, np.zeros(pupils, np.bool_), NOTHING)
 
-    def step(self, state: IllThisYear, column: Column) -> tuple[IllThisYear, Signals]:
+    def step(self, state: OfYear, column: Column) -> tuple[OfYear, Signals]:
         """Ring once for the year, from the session that completes `days_min` days."""
         year = column.academic_year
-        if state.academic_year != year:
-            state = self.start(len(column.codes))
-        pupils, changed = _count_ill(state.pupils, column.codes, self.days_min * 2)
-        rung = state.rung
-        if changed:
-            rung = signals(pupils["rings"], year_anchor(year), Severity.notice)
-        return IllThisYear(year, pupils, rung), rung
+        state, least = state.taken_into(year), self.days_min * 2
+        if column.tallies.most_ill < least:
+            return state, state.rung
+        rings = state.rings.copy()
+        if not _is_due(column.tallies.pupils, rings, least):
+            return state, state.rung
+        rung = signals(rings, year_anchor(year), Severity.notice)
+        return OfYear(year, rings, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the days of illness in the year."""
@@ -234,15 +234,15 @@ class SicknessReturn:
         return Finding(text, {"days": days, "sessions": sessions(record, ill)})
 
 
-@kernel(ILL_THIS_YEAR, np.uint8, int)
-def _count_ill(before: Rows, codes: Codes, least: int) -> tuple[Rows, bool]:
-    after, changed = before.copy(), False
-    for p in range(len(codes)):
-        pupil = after[p]
-        pupil.ill += codes[p] == ILLNESS
-        pupil.rings = pupil.ill >= least
-        changed |= pupil.rings != before[p].rings
-    return after, changed
+@kernel(TALLY, np.bool_, int)
+def _is_due(pupils: Rows, rings: Bools, least: int) -> bool:
+    """Write into `rings` whose illness has come to so many sessions; return whether it is news."""
+    changed = False
+    for p in range(len(rings)):
+        due = pupils[p].ill >= least
+        changed |= due != rings[p]
+        rings[p] = due
+    return changed
 
 
 PERSISTENT = RateOfAbsence("persistent-absence", 10, 9, Severity.notice)

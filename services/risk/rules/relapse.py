@@ -118,10 +118,12 @@ class Relapse:
 
     def step(self, state: Return, column: Column) -> tuple[Return, Signals]:
         """Watch who comes back; ring when they are away again often enough."""
-        suspended = state.suspended | (column.codes == SUSPENDED)
-        day = column.day
+        day, suspended = column.day, state.suspended
+        if column.has(SUSPENDED):
+            suspended = suspended | (column.codes == SUSPENDED)
         if day is None:
             return Return(state.pupils, suspended, state.rung), state.rung
+        suspended = suspended.copy()
         pupils, changed = _step(state.pupils, suspended, day.pupils, self._figures)
         rung = signals(pupils["rings"], 0, Severity.warning) if changed else state.rung
         return Return(pupils, suspended, rung), rung

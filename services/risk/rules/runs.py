@@ -6,38 +6,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from libs.common.codes import POSSIBLE, UNAUTHORISED, Codes, mask_of
+from libs.common.codes import POSSIBLE, UNAUTHORISED
 from services.risk.compiled import kernel
-from services.risk.fold import NOTHING, Column, Finding, PupilRecord, Severity, Signals, signals
+from services.risk.fold import (
+    NOTHING,
+    Bools,
+    Column,
+    Finding,
+    PupilRecord,
+    Severity,
+    Signals,
+    signals,
+)
+from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
-from services.risk.rules.odds import Rows
+from services.risk.tallies import LEAVE, TALLY
 
 SESSIONS_A_DAY = 2
-LEAVE = mask_of(("C", "C1", "H"))
-"""Leave with an end: who does not return from it may be missing education."""
-
-
-RUN = np.dtype(
-    [
-        # Possible sessions in the run; 0: none.
-        ("length", np.int32),
-        # Ordinal of the run's first session.
-        ("since", np.int32),
-        # Whether the session before the run was leave.
-        ("after_leave", np.bool_),
-        # Whether the latest possible session was leave.
-        ("on_leave", np.bool_),
-        ("rings", np.bool_),
-    ],
-    align=True,
-)
 
 
 class Run(NamedTuple):
-    """Pupils' present runs of unauthorised sessions."""
+    """Whose present run of unauthorised sessions is long enough."""
 
-    pupils: Rows
-    """Of `RUN`, shape (P,)."""
+    rings: Bools
+    """Shape (P,)."""
     rung: Signals
 
 
@@ -45,33 +37,27 @@ def step_run(
     run: Run, column: Column, least: int, least_after_leave: int, severity: Severity
 ) -> tuple[Run, Signals]:
     """Ring for runs of so many days or more, anchored at the run's first session."""
+    days, pupils = min(least, least_after_leave), column.tallies.pupils
+    if column.tallies.longest_run < days * SESSIONS_A_DAY and not len(run.rung.pupils):
+        return run, run.rung  # as nearly always
     limits = (least * SESSIONS_A_DAY, least_after_leave * SESSIONS_A_DAY)
-    pupils, changed = _step(run.pupils, column.codes, column.ordinal, *limits)
-    rung = signals(pupils["rings"], pupils["since"], severity) if changed else run.rung
-    return Run(pupils, rung), rung
+    rings = run.rings.copy()
+    if not _ring(pupils, rings, *limits):
+        return run, run.rung
+    rung = signals(rings, pupils["run_since"], severity)
+    return Run(rings, rung), rung
 
 
-@kernel(RUN, np.uint8, int, int, int)
-def _step(
-    before: Rows, codes: Codes, ordinal: int, least: int, least_after_leave: int
-) -> tuple[Rows, bool]:
-    """Lengthen, begin or end each pupil's run; a session that does not count does neither."""
-    after, changed = before.copy(), False
-    for p in range(len(codes)):
-        pupil, code = after[p], codes[p]
-        if UNAUTHORISED[code]:
-            if pupil.length == 0:
-                pupil.since, pupil.after_leave = ordinal, pupil.on_leave
-            pupil.length += 1
-        elif POSSIBLE[code]:
-            pupil.length = 0
-        if POSSIBLE[code]:
-            pupil.on_leave = LEAVE[code]
-        pupil.rings = pupil.length >= (least_after_leave if pupil.after_leave else least)
-        changed |= pupil.rings != before[p].rings or (
-            pupil.rings and pupil.since != before[p].since
-        )
-    return after, changed
+@kernel(TALLY, np.bool_, int, int)
+def _ring(pupils: Rows, rings: Bools, least: int, least_after_leave: int) -> bool:
+    """Write into `rings` who rings now; return whether that changes anything."""
+    changed = False
+    for p in range(len(pupils)):
+        tally = pupils[p]
+        ring = tally.run >= (least_after_leave if tally.run_after_leave else least)
+        changed |= ring != rings[p]
+        rings[p] = ring
+    return changed
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,7 @@ class TenDaysUnauthorised:
 
     def start(self, pupils: int) -> Run:
         """Return no run for anybody."""
-        return Run(np.zeros(pupils, RUN), NOTHING)
+        return Run(np.zeros(pupils, np.bool_), NOTHING)
 
     def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
         """Ring for runs of `days_min` days or more, anchored at the run's first session."""
@@ -154,7 +140,7 @@ class MissingEducation:
 
     def start(self, pupils: int) -> Run:
         """Return no run for anybody."""
-        return Run(np.zeros(pupils, RUN), NOTHING)
+        return Run(np.zeros(pupils, np.bool_), NOTHING)
 
     def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
         """Ring for long enough runs, anchored at the run's first session."""

@@ -72,8 +72,11 @@ class UnexplainedAbsence:
 
     def step(self, state: RecentDays, column: Column) -> tuple[RecentDays, Signals]:
         """Ring for each recent day on which an N stands, anchored at that day's morning."""
+        rung = state.rung
+        if not (len(rung.pupils) or _concerns(column.codes, column.worker)):  # as nearly always
+            return RecentDays(column.school_day, *state[1:]), rung
         mornings, severities = state.mornings.copy(), state.severities.copy()
-        days, rung = len(mornings), state.rung
+        days = len(mornings)
         first = max(state.school_day + 1, column.school_day - days + 1)
         passed = [_forget(severities[day % days]) for day in range(first, column.school_day + 1)]
         row = column.school_day % days
@@ -95,6 +98,15 @@ class UnexplainedAbsence:
             "who should be told the same day. A reason entered in the register withdraws this."
         )
         return Finding(text, {"sessions": sessions(record, that_day)})
+
+
+@kernel(np.uint8, np.uint8)
+def _concerns(codes: Codes, worker: NDArray[np.uint8]) -> bool:
+    """Return whether a pupil with a worker is absent without a reason."""
+    found = False
+    for p in range(len(codes)):
+        found |= (codes[p] == NO_REASON) & (worker[p] > 0)
+    return found
 
 
 @kernel(np.uint8)
@@ -124,8 +136,9 @@ class Waiting(NamedTuple):
 
     academic_year: int
     school_day: int
-    mornings: Ints
-    """Ordinal of each recent day's morning, shape (days,); row n is the day of number modulo n."""
+    mornings: tuple[int, ...]
+    """Ordinal of each recent day's morning, `days` of them; 0: none of its marks is N. The n-th is
+    the day whose number modulo `days` is n."""
     runs: Ints
     """Morning of the first day of the run that a recent day's N is in, shape (days, P); 0: no N."""
     rung: Signals
@@ -164,23 +177,26 @@ class ReasonOverdue:
     def start(self, pupils: int) -> Waiting:
         """Return nothing that waits."""
         days = self.days_max + 1
-        runs = np.zeros((days, pupils), np.int32)
-        return Waiting(0, -1, np.zeros(days, np.int32), runs, NOTHING)
+        return Waiting(0, -1, (0,) * days, np.zeros((days, pupils), np.int32), NOTHING)
 
     def step(self, state: Waiting, column: Column) -> tuple[Waiting, Signals]:
         """Ring from the first session that is more than `days_max` school days after an N's."""
         if state.academic_year != column.academic_year:
             fresh = self.start(len(column.codes))
             state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
-        mornings, runs, rung = state.mornings.copy(), state.runs.copy(), state.rung
+        without = column.has(NO_REASON)
+        if not (without or any(state.mornings)):
+            return Waiting(column.academic_year, column.school_day, *state[2:]), state.rung
+        mornings, runs, rung = list(state.mornings), state.runs.copy(), state.rung
         days, row = len(mornings), column.school_day % len(mornings)
         for day in range(state.school_day + 1, column.school_day + 1):
-            due = _take_due(runs[day % days], int(mornings[day % days]))
-            if len(due):
-                rung = _joined(rung, due, mornings[day % days])
-        mornings[row] = column.ordinal // 2 * 2
-        _wait(runs[row], runs[row - 1], column.codes, int(mornings[row]))
-        return Waiting(column.academic_year, column.school_day, mornings, runs, rung), rung
+            morning, mornings[day % days] = mornings[day % days], 0
+            if morning:
+                rung = _joined(rung, _take_due(runs[day % days], morning), morning)
+        if without:
+            mornings[row] = column.ordinal // 2 * 2
+            _wait(runs[row], runs[row - 1], column.codes, mornings[row])
+        return Waiting(column.academic_year, column.school_day, tuple(mornings), runs, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the marks of the run that wait."""
@@ -223,7 +239,9 @@ def _wait(runs: Ints, day_before: Ints, codes: Codes, morning: int) -> None:
             runs[p] = run if run > 0 else morning
 
 
-def _joined(rung: Signals, due: Ints, morning: np.int32) -> Signals:
+def _joined(rung: Signals, due: Ints, morning: int) -> Signals:
+    if not len(due):
+        return rung
     pupils = np.append(rung.pupils, due)
     since = np.append(rung.anchors, np.full(len(due), morning, np.int32))
     order = np.lexsort((since, pupils))

@@ -196,9 +196,10 @@ def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -
                 pupil.times[weekday] += 1
             elif pupil.odds[weekday] < UNREMARKABLE:
                 pupil.times[weekday] = 0
-        rings = pupil.times.max() >= rule.times_min and reaches(
-            pupil.odds.sum(), least, rule.needed, day.known
-        )
+        times, odds = 0, 0.0
+        for n in range(5):
+            times, odds = max(times, pupil.times[n]), odds + pupil.odds[n]
+        rings = times >= rule.times_min and reaches(odds, least, rule.needed, day.known)
         pupil.rings = rings and not day.medical
         changed |= pupil.rings != before[p].rings
     return after, changed
