@@ -78,24 +78,25 @@ class PlainRules:
     ) -> NDArray[np.bool_]:
         self.run += unauthorised
         self.run[possible & ~unauthorised] = 0
-        return self.run >= 20
+        return np.asarray(self.run >= 20)
 
     def _weighted(
         self, possible: NDArray[np.bool_], absent: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         self.rate += np.where(possible, (1 - FADING) * (absent - self.rate), 0.0)
-        return self.rate >= 0.3
+        return np.asarray(self.rate >= 0.3)
 
     def _cumulative(
         self, possible: NDArray[np.bool_], absent: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         self.sums += np.where(possible, absent - REFERENCE, 0.0)
         np.maximum(self.sums, 0.0, out=self.sums)
-        return self.sums >= DECISION
+        return np.asarray(self.sums >= DECISION)
 
     def _weekday(self, weekday: int, absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         self.weekdays[weekday] += absent
-        return (self.weekdays[weekday] >= 5) & (self.weekdays[weekday] * 2 >= self.missed)
+        often = self.weekdays[weekday] >= 5
+        return np.asarray(often & (self.weekdays[weekday] * 2 >= self.missed))
 
     def _afternoon(
         self, ordinal: int, possible: NDArray[np.bool_], absent: NDArray[np.bool_]
@@ -104,7 +105,7 @@ class PlainRules:
             self.here = possible & ~absent
         else:
             self.left = FADING * self.left + (self.here & absent)
-        return self.left >= 3.0
+        return np.asarray(self.left >= 3.0)
 
     def _year_group(self, absent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         away = np.bincount(self.year_groups, absent, YEAR_GROUPS)

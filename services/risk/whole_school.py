@@ -99,11 +99,14 @@ def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeS
     if of < max(1.0, SIZE_SHARE_MIN * school.size):
         return school
     slot = (ordinal - 2) % (2 * WEEKDAYS)
-    multiple, after = _step(*school[:2], school.slots[slot], *school[3:11], away, of)
+    multiple, after = _step(
+        school.sessions, school.usual, school.slots[slot], school.spread, school.mass,
+        school.grave, school.risen, school.wave, school.times, school.calm, school.size, away, of,
+    )  # fmt: skip
     slots = school.slots
     if multiple != slots[slot]:
         slots = (*slots[:slot], multiple, *slots[slot + 1 :])
-    return WholeSchool(*after[:2], slots, *after[2:])
+    return WholeSchool(after[0], after[1], slots, *after[2:])
 
 
 @inlined

@@ -112,7 +112,7 @@ class PenaltyThreshold:
 
 
 @kernel((np.uint8, 2), np.int32, np.bool_, np.uint8, int, int, int)
-def _count(  # noqa: PLR0913  (one call into compiled code costs less than two)
+def _count(
     counts: Counts,
     totals: Ints,
     rings: Bools,

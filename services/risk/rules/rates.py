@@ -151,7 +151,7 @@ class RateOfAbsence:
 
 
 @kernel(TALLY, (np.int32, 2), np.bool_, int, int, int, bool)
-def _ring(  # noqa: PLR0913  (the limits one by one)
+def _ring(
     pupils: Rows,
     brought: Ints,
     rings: Bools,
