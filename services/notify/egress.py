@@ -23,6 +23,17 @@ RECEIVE_BUFFER_BYTES = 16_384
 """What the system takes in of an answer before it is read; Linux doubles it for its own needs."""
 
 
+class OutgoingSocket(socket.socket):
+    """A socket that whoever connects it closes, and the garbage collector never.
+
+    When a connection fails at once (a RST to a TLS handshake), uvloop closes its number and leaves
+    this object as it was: a late close would hit whatever has that number by then.
+    """
+
+    def __del__(self) -> None:
+        """Close nothing."""
+
+
 class AddressRefused(OSError):
     """A connection to what is not public was about to be made."""
 
@@ -78,6 +89,6 @@ def guarded_socket(info: Any) -> socket.socket:
 def small_socket(info: Any) -> socket.socket:
     """Return a socket that takes in little before it is read."""
     family, kind, protocol, _, _ = info
-    made = socket.socket(family=family, type=kind, proto=protocol)
+    made = OutgoingSocket(family=family, type=kind, proto=protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     return made

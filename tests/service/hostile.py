@@ -314,7 +314,7 @@ ILLS = {
     "a length and chunks": Ill(
         hangs(OK + b"Content-Length: 1\r\n" + CHUNKED), {IMPROPER, DELIVERED}
     ),
-    "too short a length": Ill(hangs(OK + LENGTH % 1 + BLOCK), {DELIVERED}),
+    "too short a length": Ill(hangs(OK + LENGTH % 1 + BLOCK), {DELIVERED, IMPROPER}),
     "a NUL in a header": Ill(hangs(OK + b"X-A: \0\r\n\r\n"), {IMPROPER}),
     "lone line breaks": Ill(hangs(b"HTTP/1.1 200 OK\nX-A: b\rX-B: c\n\n"), {IMPROPER, DELIVERED}),
     "the request back": Ill(echoes, {DELIVERED, IMPROPER}),

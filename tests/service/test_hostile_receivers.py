@@ -119,7 +119,7 @@ def _leaf(authority: trustme.CA, *names: str, hours: int = 24) -> ssl.SSLContext
 def _old(authority: trustme.CA) -> ssl.SSLContext:
     context = _leaf(authority, "127.0.0.1")
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     return context
 
