@@ -32,6 +32,8 @@ FAULTS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((TimeoutError,), "no answer in time"),
     ((aiohttp.InvalidURL, ValueError), "not an address"),
     ((AnswerTooLong,), "too long an answer"),
+    ((aiohttp.ClientProxyConnectionError,), "the proxy cannot be connected to"),
+    ((aiohttp.ClientHttpProxyError,), "the proxy refused"),
     ((aiohttp.ClientConnectorError,), "cannot be connected to"),
     ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError), "hung up"),
     ((aiohttp.ClientResponseError, aiohttp.ClientPayloadError), "no proper answer"),

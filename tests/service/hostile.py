@@ -281,9 +281,9 @@ ILLS = {
     "nought bytes without end": Ill(floods(b"", b"\0" * 4096), {IMPROPER, TOO_LONG}),
     "line breaks without end": Ill(floods(b"", b"\r\n" * 2048), {IMPROPER, TOO_LONG}),
     "much after an answer that has no body": Ill(
-        floods(b"HTTP/1.1 204 " + MARK.encode() + b"\r\n\r\n"), {"delivered (204)"}
+        floods(b"HTTP/1.1 204 " + MARK.encode() + b"\r\n\r\n"), {"delivered (204)", IMPROPER}
     ),
-    "answer after answer": Ill(floods(b"", (OK + LENGTH % 0) * 40), {DELIVERED}),
+    "answer after answer": Ill(floods(b"", (OK + LENGTH % 0) * 40), {DELIVERED, IMPROPER}),
     # It hangs up.
     "a reset at once": Ill(resets(b"", reads=False), {HUNG_UP}),
     "a reset after the request": Ill(resets(b""), {HUNG_UP}),
