@@ -31,7 +31,6 @@ ADMIN = "admin"
 """A scope that allows everything; only the embedded issuer's tokens may bear it."""
 
 KEY_FILE = "issuer.json"
-JWKS_KEPT_S = 300.0
 JWKS_REFETCH_S = 10.0
 """How often the issuer is asked at most, whatever tokens come and whether it answers or not."""
 JWKS_HELD_S = 900.0
@@ -165,7 +164,7 @@ class Verifier:
     async def _verified(self, token: str) -> dict[str, Any]:
         algorithms = list(self._settings.token_algorithms)
         try:
-            decoded = jwt.decode(token, await self._key_set(JWKS_KEPT_S), algorithms)
+            decoded = jwt.decode(token, await self._key_set(self._settings.jwks_kept_s), algorithms)
         except InvalidKeyIdError:
             # An unknown key id: the issuer may have rotated its keys.
             decoded = jwt.decode(token, await self._key_set(JWKS_REFETCH_S), algorithms)

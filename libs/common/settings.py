@@ -64,6 +64,13 @@ class ServiceSettings(BaseSettings):
     jwks_url: str | None = Field(
         None, description="Where the issuer publishes its keys. None: the embedded issuer's key."
     )
+    jwks_kept_s: float = Field(
+        300.0,
+        ge=1,
+        le=900,
+        description="Seconds after which the issuer's keys are asked for again: so long does a key "
+        "that it took back still count.",
+    )
     token_algorithms: tuple[str, ...] = Field(("ES256", "RS256"), description="Pinned.")
     secret_key: SecretStr | None = Field(
         None,
