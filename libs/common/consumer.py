@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import Gauge
 from sqlalchemy import BigInteger, Integer, LargeBinary, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
@@ -28,6 +29,7 @@ Handle = Callable[[AsyncConnection, Sequence[Any]], Awaitable[None]]
 
 
 LOG_ANSWERS_WITHIN_S = 3.0
+READING = Gauge("firstbell_consumer_partitions", "Partitions that this process reads", ["service"])
 
 
 class ConsumerOffset(Common):
@@ -121,6 +123,7 @@ class Consumer:
             DBAPIError: the database is away.
         """
         self._waits_since = None
+        self._now_reads({})
         subscription = self.log.subscribe(self.group, self.topics, self._positions)
         async with aclosing(subscription) as batches:
             async for batch in batches:
@@ -189,8 +192,12 @@ class Consumer:
                 if (topic, partition) not in known
             ]
             await add_missing(db, table, missing)
-        self._next = {place: known.get(place, 0) for place in places}
+        self._now_reads({place: known.get(place, 0) for place in places})
         return self._next
+
+    def _now_reads(self, following: dict[TopicPartition, int]) -> None:
+        self._next = following
+        READING.labels(self.group).set(len(following))
 
     async def _advance(
         self, db: AsyncConnection, batch: Sequence[Record], following: dict[TopicPartition, int]

@@ -34,7 +34,8 @@ class KafkaEventLog:
     """Kafka, by aiokafka. `servers` is host:port[,…].
 
     New topics have `replication` copies, and keep records so long. `options` say how every client
-    connects: `libs.common.tls.kafka_options`.
+    connects: `libs.common.tls.kafka_options`. A reader that is killed and comes again as the same
+    `instance` has its partitions at once.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class KafkaEventLog:
         replication: int = 1,
         kept: timedelta = timedelta(days=400),
         options: Mapping[str, Any] | None = None,
+        instance: str | None = None,
     ) -> None:
         self._client = {"bootstrap_servers": servers, **(options or {})}
+        self.instance = instance
         self._topics = NewTopics(replication, kept)
         self._producer: AIOKafkaProducer | None = None
 
@@ -86,6 +89,7 @@ class KafkaEventLog:
         consumer = AIOKafkaConsumer(
             **self._client,
             group_id=group,
+            group_instance_id=self.instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=RECORD_BYTES_MAX,
@@ -110,7 +114,7 @@ class KafkaEventLog:
                 yield records
                 await _tell(consumer, records)
         finally:
-            await consumer.stop()
+            await _leave(consumer)
 
     async def handled(self, group: str, topic: str, partition: int) -> int:
         """Return the group's committed offset, as anyone who watches lag sees it."""
@@ -206,6 +210,14 @@ def _record(raw: object) -> Record:
         raw.value or b"",  # type: ignore[attr-defined]
         {k: v.decode(errors="replace") for k, v in raw.headers},  # type: ignore[attr-defined]
     )
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    if (coordinator := consumer._coordinator) is not None:
+        # aiokafka does not leave the group if the member has a name, and others would wait for it
+        # until its session ends. Whoever ends in order makes room; only who is killed comes back.
+        coordinator._group_instance_id = None
+    await consumer.stop()
 
 
 async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:

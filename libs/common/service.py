@@ -128,6 +128,7 @@ def event_log(settings: ServiceSettings) -> EventLog:
             settings.kafka_replication,
             timedelta(days=settings.retain_events_days),
             kafka_options(settings),
+            settings.instance,
         )
     return EmbeddedEventLog(settings.data_dir / "log.db")
 

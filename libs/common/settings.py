@@ -35,6 +35,13 @@ class ServiceSettings(BaseSettings):
     kafka_servers: str | None = Field(
         None, description="Bootstrap servers, host:port[,…]. None: the embedded log in `data_dir`."
     )
+    instance: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="A name that this process has again when it is started again, and no other "
+        "process of its service has. Killed and started again, it reads on at once; without a name "
+        "when Kafka has given the dead one up, after 10 s.",
+    )
     kafka_replication: int = Field(1, gt=0, description="Copies of each topic, when it is made.")
     kafka_ca: Path | None = Field(
         None,

@@ -72,6 +72,7 @@ class Sender:
         """Send until cancelled."""
         poster = Poster(self._settings, self._vault)
         try:
+            await self._take_up_again()
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._woken.clear()
@@ -81,6 +82,12 @@ class Sender:
                     await self._wait(poll_s, time.monotonic() - began)
         finally:
             await poster.close()
+
+    async def _take_up_again(self) -> None:
+        # This process is new, or lost its database: nothing is under way under its name.
+        if self._settings.instance is not None:
+            async with self._database.transaction() as db:
+                await store.give_back(db, self._settings.instance)
 
     async def _wait(self, poll_s: float, took_s: float) -> None:
         try:
@@ -120,7 +127,7 @@ class Sender:
                 await store.hasten(db, recovered, now)
                 found = await store.due(db, now, self._lanes.closed(), self._lanes.room())
                 entered += [row for row in found if self._lanes.enter(row.endpoint)]
-                await store.lease(db, entered, now + self._lease)
+                await store.lease(db, entered, now + self._lease, self._settings.instance)
                 await self._decide_again(db, entered)
                 rows = await store.still_claimed(db, entered)
                 await outcomes.record_delivered(db, done)

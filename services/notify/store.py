@@ -177,13 +177,21 @@ def _waits_for_another() -> ColumnElement[bool]:
     )
 
 
-async def lease(db: AsyncConnection, rows: Sequence[Row[Any]], until: datetime) -> None:
+async def lease(
+    db: AsyncConnection, rows: Sequence[Row[Any]], until: datetime, by: str | None
+) -> None:
     """Make messages nobody else's for a while; a killed sender's come back after it."""
     numbers = [row.number for row in rows]
     if numbers:
-        await db.execute(
-            update(Delivery).where(Delivery.number.in_(numbers)).values(leased_until=until)
-        )
+        held = {"leased_until": until, "leased_by": by}
+        await db.execute(update(Delivery).where(Delivery.number.in_(numbers)).values(held))
+
+
+async def give_back(db: AsyncConnection, by: str) -> None:
+    """Let what a sender of this name had in hand when it was killed be anybody's at once."""
+    theirs = Delivery.leased_by == by, Delivery.leased_until.is_not(None)
+    waits = Delivery.state == "pending"
+    await db.execute(update(Delivery).where(waits, *theirs).values(leased_until=None))
 
 
 async def still_claimed(db: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -280,6 +280,8 @@ class Delivery(Base):
     """From 1 without a gap among an endpoint's messages; null: made before there were numbers."""
     leased_until: Mapped[datetime | None] = mapped_column(Instant)
     """Until when a sender has it in hand."""
+    leased_by: Mapped[str | None] = mapped_column(String(100))
+    """That sender's name, if it has one."""
     last_status: Mapped[int | None]
     last_took_ms: Mapped[int | None]
     last_attempt_at: Mapped[datetime | None] = mapped_column(Instant)

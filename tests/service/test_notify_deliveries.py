@@ -377,3 +377,19 @@ async def test_an_address_that_no_name_can_have_holds_up_no_other(house: House, 
 
     assert odd.status_code in {201, 422}
     assert not house.app.state.running.failing
+
+
+async def test_what_a_sender_had_in_hand_when_it_ended_it_sends_at_once_when_it_is_back(
+    settings: ServiceSettings,
+) -> None:
+    named = settings.model_copy(update={"instance": "notify-0"})
+    with CaseSystem(Answer(wait_s=60)) as system:
+        async with running(named) as house:
+            await house.settle()
+            await house.endpoint(system.url())
+            await house.tell(bell())
+            await system.has(1)
+        async with running(named):
+            got = await system.has(2)
+
+    assert len(set(ids(got))) == 1

@@ -10,7 +10,7 @@ from libs.common.consumer import Consumer
 from libs.common.eventlog import Message, Record
 from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.outbox import Relay
-from tests.torture.planted import WINDOW_S
+from tests.torture.planted import WINDOW_S, replace
 
 
 def marked_before_published() -> None:
@@ -29,7 +29,7 @@ def marked_before_published() -> None:
             )
             return len(rows)
 
-    Relay.publish_some = publish_some  # type: ignore[method-assign]
+    replace(Relay, "publish_some", publish_some)
 
 
 def offsets_first() -> None:
@@ -41,7 +41,7 @@ def offsets_first() -> None:
         following = dict(self._next)
         async with self.database.transaction() as db:
             await self._advance(db, batch, following)
-        self._next = following
+        self._next, self._waits_since = following, None
         await asyncio.sleep(WINDOW_S)
         async with self.database.transaction() as db:
             good, _ = consumer._read(batch)
@@ -50,7 +50,7 @@ def offsets_first() -> None:
                 await self.handle(db, fresh)
         self.committed()
 
-    Consumer._take = take  # type: ignore[method-assign]
+    replace(Consumer, "_take", take)
 
 
 def no_inbox() -> None:
@@ -62,11 +62,11 @@ def no_inbox() -> None:
     async def all_of(_: Any, events: Sequence[Any]) -> list[Any]:
         return list(events)
 
-    consumer._not_consumed = all_of
+    replace(consumer, "_not_consumed", all_of)
     usual = KafkaEventLog.publish
 
     async def publish(self: KafkaEventLog, messages: Sequence[Message]) -> list[tuple[int, int]]:
         await usual(self, messages)
         return await usual(self, messages)
 
-    KafkaEventLog.publish = publish  # type: ignore[method-assign]
+    replace(KafkaEventLog, "publish", publish)

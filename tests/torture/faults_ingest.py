@@ -9,7 +9,7 @@ from uuid import uuid4
 from libs.common import outbox
 from services.ingest import accept
 from services.ingest.accept import Committer
-from tests.torture.planted import WINDOW_S
+from tests.torture.planted import WINDOW_S, replace
 
 
 def acknowledged_early() -> None:
@@ -25,7 +25,7 @@ def acknowledged_early() -> None:
         await asyncio.sleep(WINDOW_S)
         await usual(self, batch)
 
-    Committer._settle = settle  # type: ignore[method-assign]
+    replace(Committer, "_settle", settle)
 
 
 def written_twice() -> None:
@@ -44,5 +44,5 @@ def written_twice() -> None:
         waiting.clear()
         return answers
 
-    accept.outbox = SimpleNamespace(append_messages=append_messages)  # type: ignore[assignment]
-    Committer._store = store  # type: ignore[method-assign]
+    replace(accept, "outbox", SimpleNamespace(append_messages=append_messages))
+    replace(Committer, "_store", store)

@@ -2,52 +2,55 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from services.notify import routing, sender
+from libs.common.school_day import utc_now
+from services.notify import outcomes, posting, routing
 from services.notify.delivery import Outcome
-from services.notify.sender import Sender
-from tests.torture.planted import WINDOW_S
+from services.notify.posting import Answer, Poster
+from tests.torture.planted import WINDOW_S, replace
 
 
 def new_id_each_time() -> None:
     """The sender makes a new webhook-id for each attempt."""
-    usual = Sender._signed
+    usual = posting.signed
 
-    def signed(self: Sender, _: Any, body: str, row: Any) -> dict[str, str]:
-        return usual(self, uuid4(), body, row)
+    def signed(vault: Any, row: Any) -> dict[str, str]:
+        another: Any = SimpleNamespace(**{**row._mapping, "id": uuid4()})
+        return usual(vault, another)
 
-    Sender._signed = signed  # type: ignore[method-assign]
+    replace(posting, "signed", signed)
 
 
 def noted_before_sent() -> None:
     """The sender notes a message as delivered before it has sent it."""
-    usual = Sender._post
+    usual = Poster.post
     sending: set[Any] = set()
 
-    async def post(self: Sender, client: Any, row: Any) -> Any:
+    async def post(self: Poster, row: Any) -> Answer:
         async def later() -> None:
             await asyncio.sleep(WINDOW_S)
-            await usual(self, client, row)
+            await usual(self, row)
 
         task = asyncio.create_task(later())
         sending.add(task)
         task.add_done_callback(sending.discard)
-        return 204, None, None
+        return Answer(204, None, None, utc_now(), 0.0)
 
-    Sender._post = post  # type: ignore[method-assign]
+    replace(Poster, "post", post)
 
 
 def gives_up() -> None:
     """The sender takes a receiver's refusal for the end of the matter."""
-    usual = sender.outcome_of
+    usual = outcomes.outcome_of
 
     def outcome_of(status: int | None, age: timedelta) -> Outcome:
         found = usual(status, age)
         return Outcome.DELIVERED if found is Outcome.RETRY else found
 
-    sender.outcome_of = outcome_of
+    replace(outcomes, "outcome_of", outcome_of)
 
 
 def any_worker() -> None:
@@ -64,4 +67,4 @@ def any_worker() -> None:
             if to.role in person.roles
         ]
 
-    routing._found = found
+    replace(routing, "_found", found)

@@ -1,6 +1,7 @@
 """The house under test: real servers, three processes, and a plain supervisor."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -47,6 +48,16 @@ class Server:
         subprocess.run(command, check=False, capture_output=True)
 
 
+class Restart(NamedTuple):
+    """When which process was started again, and what that took until it served."""
+
+    at: float
+    name: str
+    took_s: float
+    worked_s: float
+    """Processor time: what it would take on a machine that does nothing else, waiting apart."""
+
+
 class House:
     """Processes that are started again at once when they end, and how soon they served again.
 
@@ -61,15 +72,15 @@ class House:
         self.ports = {name: free_port() for name in SERVICES}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.killed: set[int] = set()
-        self.serving_s: list[tuple[float, str, float]] = []
-        """When, which process, and seconds from its start to its first ready answer."""
+        self.restarts: list[Restart] = []
         self.exits: list[tuple[float, str, int]] = []
         """Processes that ended though nobody killed them."""
         self._launcher = tuple(launcher)
         self._issuer = Issuer(folder, "firstbell", "firstbell")
         self._ending = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTBELL_")}
+        strange = ("FIRSTBELL_", "PYTHONDONTWRITEBYTECODE")  # an image has its modules compiled
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(strange)}
 
     def start(self) -> None:
         """Start the servers, migrate, and start the processes."""
@@ -77,6 +88,7 @@ class House:
             "FIRSTBELL_DATABASE_URL": self.postgres.start(),
             "FIRSTBELL_KAFKA_SERVERS": self.kafka.start(),
             "FIRSTBELL_DATA_DIR": str(self.folder),
+            "FIRSTBELL_INSTANCE": "torture",
             "FIRSTBELL_ALLOW_PRIVATE_ENDPOINTS": "true",
             "FIRSTBELL_RETRY_BASE_S": "0.2",
             "PYTHONPATH": str(ROOT),
@@ -102,12 +114,15 @@ class House:
         return httpx.Client(base_url=base, headers=headers, timeout=10, verify=False)
 
     def wait_ready(self, name: str, patience_s: float = 90.0) -> float:
-        """Return the seconds until a process serves; infinity when it does not in time."""
+        """Return the seconds until a process serves; infinity when it does not in time.
+
+        It is ready, and if it reads from the log it has its partitions.
+        """
         start = time.monotonic()
         with self.client(name) as client:
             while time.monotonic() - start < patience_s and not self._ending.is_set():
                 try:
-                    if client.get(f"/{name}/readyz", timeout=2).is_success:
+                    if client.get(f"/{name}/readyz", timeout=2).is_success and _reads(client, name):
                         return time.monotonic() - start
                 except httpx.HTTPError:
                     pass
@@ -149,7 +164,20 @@ class House:
         began = time.time()
         took_s = self.wait_ready(name)
         if self.processes[name] is process and process.poll() is None:
-            self.serving_s.append((began, name, took_s))
+            self.restarts.append(Restart(began, name, took_s, _worked_s(process.pid)))
+
+
+def _worked_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _reads(client: httpx.Client, name: str) -> bool:
+    if name == "ingest":
+        return True
+    figures = client.get(f"/{name}/metrics", timeout=10).raise_for_status().text
+    found = re.search(rf'^firstbell_consumer_partitions{{service="{name}"}} (\d+)', figures, re.M)
+    return found is not None and int(found[1]) > 0
 
 
 def new_folder() -> Path:

@@ -19,11 +19,13 @@ DROPPED = 0.02
 class Receivers:
     """One server; a path for each recipient."""
 
-    def __init__(self, folder: Path, seed: int, *, unruly: bool = True) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, refused: float = REFUSED, dropped: float = DROPPED
+    ) -> None:
         self.journal = Journal(folder / "received.jsonl")
         self.secrets: dict[str, str] = {}
         self._seed = seed
-        self._unruly = unruly
+        self._refused, self._dropped = refused, dropped
         self._attempts: dict[str, int] = {}
         receivers = self
 
@@ -73,9 +75,9 @@ class Receivers:
     def _status(self, webhook_id: str) -> int | None:
         attempt = self._attempts[webhook_id] = self._attempts.get(webhook_id, 0) + 1
         fall = random.Random(f"{self._seed} {webhook_id} {attempt}").random()
-        if not self._unruly or fall > REFUSED + DROPPED:
+        if fall >= self._refused + self._dropped:
             return 204
-        return 503 if fall > DROPPED else None
+        return 503 if fall >= self._dropped else None
 
     def close(self) -> None:
         self._server.shutdown()

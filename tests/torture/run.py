@@ -5,13 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.torture.house import FIRSTBELL, House, new_folder
 from tests.torture.outcome import Heard, Outcome, heard, outcome
 from tests.torture.poison import poison
-from tests.torture.receivers import Receivers
+from tests.torture.receivers import REFUSED, Receivers
 from tests.torture.schedule import Blow, Window, strike
 from tests.torture.senders import Senders
 from tests.torture.settling import backlog, dead_letters, settle, undelivered, wait_until
@@ -20,6 +21,7 @@ from tests.torture.verdict import Verdict, compare, judge_answers, judge_restart
 from tests.torture.world import World
 
 DRAINED_S_MAX = 120.0
+REFUSED_MUCH = 0.3
 Say = Callable[[str], None]
 
 
@@ -46,7 +48,6 @@ def run(
     expected: Beside,
     *,
     fault: str | None = None,
-    swift: bool = False,
     say: Say = lambda _: None,
     keep: bool = False,
     poisoned: bool = False,
@@ -54,21 +55,20 @@ def run(
     """Strike a house while `world` is told to it over so many seconds; return the verdict.
 
     Args:
-        fault: a fault of `planted.py` to be planted.
-        swift: what a dead process had taken on comes back sooner than in an installation.
+        fault: a fault of `planted.py` to be planted; receivers then refuse much, and a process is
+            killed only when it serves, so that the fault has its occasions.
         poisoned: bad records are published when all is sent, among good ones.
         keep: leave ledgers, logs and data where they are, and say where.
     """
     folder = new_folder()
-    planted = (sys.executable, "-m", "tests.torture.planted", fault or "none")
-    house = House(folder, planted if fault or swift else (FIRSTBELL,))
-    if swift:
-        house.env["FIRSTBELL_TEST_SWIFT"] = "yes"
-    receivers = Receivers(folder, world.seed)
+    launcher = (sys.executable, "-m", "tests.torture.planted", fault) if fault else (FIRSTBELL,)
+    house = House(folder, launcher)
+    receivers = Receivers(folder, world.seed, refused=REFUSED_MUCH if fault else REFUSED)
     try:
         house.start()
         settle(house, world, receivers)
-        return _run(house, receivers, world, blows, over_s, expected, say, poisoned)
+        strikes = partial(strike, house, blows, patient=fault is not None)
+        return _run(house, receivers, world, strikes, over_s, expected, say, poisoned)
     finally:
         house.stop()
         receivers.close()
@@ -82,7 +82,7 @@ def _run(
     house: House,
     receivers: Receivers,
     world: World,
-    blows: Sequence[Blow],
+    strikes: Callable[[], list[Window]],
     over_s: float,
     expected: Beside,
     say: Say,
@@ -90,7 +90,7 @@ def _run(
 ) -> Verdict:
     verdict = Verdict()
     windows: list[Window] = []
-    striker = threading.Thread(target=lambda: windows.extend(strike(house, blows)))
+    striker = threading.Thread(target=lambda: windows.extend(strikes()))
     senders = Senders(house.client, house.folder)
     began = time.monotonic()
     striker.start()
@@ -108,9 +108,9 @@ def _run(
     lines = senders.journal.lines()
     senders.journal.close()
     judge_answers(verdict, lines, windows, len(world.requests))
-    judge_restarts(verdict, house.serving_s, house.exits, windows)
+    judge_restarts(verdict, house.restarts, house.exits, windows)
     _judge_logs(verdict, house.folder, world)
-    verdict.figures["kills"] = sum(len(blow.whom) for blow in blows if blow.what == "kill -9")
+    verdict.figures["kills"] = len(house.killed)
     return verdict
 
 

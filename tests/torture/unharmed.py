@@ -60,7 +60,7 @@ class Unharmed:
 def unharmed(folder: Path, world: World) -> tuple[Outcome, Heard]:
     """Run it; return what it came to and what its receivers heard."""
     folder.mkdir()
-    receivers = Receivers(folder, world.seed, unruly=False)
+    receivers = Receivers(folder, world.seed, refused=0.0, dropped=0.0)
     house = Unharmed(folder)
     try:
         house.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.eventlog_embedded import EmbeddedEventLog
-from libs.common.eventlog_kafka import KafkaEventLog
+from libs.common.eventlog_kafka import SESSION_MS, KafkaEventLog
 from libs.common.events import BELLS, DEAD_LETTERS, INVOLVEMENTS, REGISTERS
 from tests.conftest import until
 
@@ -249,3 +250,56 @@ async def test_a_reader_whose_store_of_positions_is_away_does_not_read_on(log: L
     with pytest.raises(ConnectionResetError):
         await reader.read(log.here, [log.first], 1)
     assert reader.records == []
+
+
+READS_UNTIL_KILLED = """
+import asyncio, sys
+from libs.common.eventlog_kafka import KafkaEventLog
+
+async def positions(places):
+    return dict.fromkeys(places, 0)
+
+async def main(servers, name, group, topic):
+    async for batch in KafkaEventLog(servers, instance=name).subscribe(group, [topic], positions):
+        print("reads", flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.kafka
+async def test_a_reader_that_was_killed_and_comes_again_by_its_name_reads_on_at_once() -> None:
+    servers = os.environ["FIRSTBELL_TEST_KAFKA"]
+    topic, _ = await kafka_topics(servers)
+    reader, log = Reader(), KafkaEventLog(servers, instance=f"reader-{uuid4()}")
+    await log.publish([Message(topic, "k", b"a", {})])
+    command = [sys.executable, "-c", READS_UNTIL_KILLED, servers, str(log.instance)]
+    killed = await asyncio.create_subprocess_exec(
+        *command, reader.group, topic, stdout=asyncio.subprocess.PIPE
+    )
+    assert killed.stdout is not None
+    await killed.stdout.readline()
+    killed.kill()
+    await killed.wait()
+
+    async with asyncio.timeout(SESSION_MS / 1000 / 2):
+        await reader.read(log, [topic], 1)
+
+    assert reader.values() == ["a"]
+    await log.close()
+
+
+@pytest.mark.kafka
+async def test_a_reader_with_a_name_that_ends_in_order_makes_room_for_others_at_once() -> None:
+    servers = os.environ["FIRSTBELL_TEST_KAFKA"]
+    topic, _ = await kafka_topics(servers)
+    reader, log = Reader(), KafkaEventLog(servers, instance=f"reader-{uuid4()}")
+    await log.publish([Message(topic, "k", value, {}) for value in (b"a", b"b")])
+    await reader.read(log, [topic], 1)
+    reader.kept = {place: 1 for place in reader.kept}
+
+    async with asyncio.timeout(SESSION_MS / 1000 / 2):
+        await reader.read(KafkaEventLog(servers, instance=f"reader-{uuid4()}"), [topic], 1)
+
+    assert reader.values()[-1] == "b"
+    await log.close()
