@@ -11,6 +11,8 @@ from tests.torture.settling import Told, every
 from tests.torture.world import World, days
 
 Register = tuple[str, str, str]
+TAKEN = {204, None}
+"""What a receiver has taken in: whether or not the sender got to hear of it."""
 CLOCKWORK = {"register-missing"}
 """Kinds that depend on the time of day at which a run happens to be made."""
 
@@ -112,7 +114,7 @@ def heard(lines: list[dict[str, Any]], world: World) -> Heard:
         found.forged += not line["verified"]
         if line["id"] in taken:
             found.repeats += 1
-        elif line["status"] == 204 and body["data"]["kind"] not in CLOCKWORK:
+        elif line["status"] in TAKEN and body["data"]["kind"] not in CLOCKWORK:
             taken.add(line["id"])
             key = (line["to"], body["data"]["alert"])
             found.told.setdefault(key, []).append(body["type"])

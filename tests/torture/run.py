@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tests.torture.house import FIRSTBELL, House, new_folder
 from tests.torture.outcome import Heard, Outcome, heard, outcome
 from tests.torture.poison import poison
-from tests.torture.receivers import REFUSED, Receivers
+from tests.torture.receivers import Receivers
 from tests.torture.schedule import Blow, Window, strike
 from tests.torture.senders import Senders
 from tests.torture.settling import backlog, dead_letters, settle, undelivered, wait_until
@@ -21,7 +21,8 @@ from tests.torture.verdict import Verdict, compare, judge_answers, judge_restart
 from tests.torture.world import World
 
 DRAINED_S_MAX = 120.0
-REFUSED_MUCH = 0.3
+UNRULY = {"refused": 0.3, "dropped": 0.1}
+"""Receivers of a house with a planted fault: 60 messages give it occasions enough to show."""
 Say = Callable[[str], None]
 
 
@@ -63,7 +64,7 @@ def run(
     folder = new_folder()
     launcher = (sys.executable, "-m", "tests.torture.planted", fault) if fault else (FIRSTBELL,)
     house = House(folder, launcher)
-    receivers = Receivers(folder, world.seed, refused=REFUSED_MUCH if fault else REFUSED)
+    receivers = Receivers(folder, world.seed, **(UNRULY if fault else {}))
     try:
         house.start()
         settle(house, world, receivers)
