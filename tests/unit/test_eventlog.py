@@ -296,7 +296,7 @@ async def test_a_reader_with_a_name_that_ends_in_order_makes_room_for_others_at_
     reader, log = Reader(), KafkaEventLog(servers, instance=f"reader-{uuid4()}")
     await log.publish([Message(topic, "k", value, {}) for value in (b"a", b"b")])
     await reader.read(log, [topic], 1)
-    reader.kept = {place: 1 for place in reader.kept}
+    reader.kept = dict.fromkeys(reader.kept, 1)
 
     async with asyncio.timeout(SESSION_MS / 1000 / 2):
         await reader.read(KafkaEventLog(servers, instance=f"reader-{uuid4()}"), [topic], 1)
