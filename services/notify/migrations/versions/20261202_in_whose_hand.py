@@ -7,8 +7,8 @@ hand, and need not wait until the lease is over.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261201_in_whose_hand"
-down_revision = "20261130_endpoints"
+revision = "20261202_in_whose_hand"
+down_revision = "20261201_follow_up"
 
 
 def upgrade() -> None:
