@@ -1,7 +1,7 @@
 """Bodies as they come: read once, strictly; only a faulty one is read mark by mark."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 from libs.common.problems import InvalidRequest
 from libs.common.school_day import Session
 from services.ingest.registers import Marks, Rejected, as_sent
+from services.ingest.repeated import may_repeat, repeated
 
 MARKS_MAX = 20_000
 ERRORS_TOLD_MAX = 20
@@ -66,30 +67,61 @@ def read_register(raw: bytes) -> Marks:
     """Read the body of one register.
 
     Raises:
-        InvalidRequest: the envelope is wrong, or not one mark is well formed.
+        InvalidRequest: the envelope is wrong, a key is there twice, or not one mark is well formed.
     """
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
     try:
         body = _REGISTER.decode(raw)
     except _FAULTS:
-        return _mark_by_mark(decoded(raw, _LooseRegister))
-    return _columns(list(range(len(body.marks))), body.marks, body.group)
+        loose = decoded(raw, _LooseRegister)
+        _refuse_repeated(raw)
+        return _mark_by_mark(loose)
+    marks = _columns(list(range(len(body.marks))), body.marks, body.group)
+    if may_repeat(raw, _keys_of(body)):
+        _refuse_repeated(raw)
+    return marks
 
 
 def read_line(raw: bytes) -> tuple[str, date, Session, Marks]:
     """Read one line of a stream.
 
     Raises:
-        InvalidRequest: the envelope is wrong, or not one mark is well formed.
+        InvalidRequest: the envelope is wrong, a key is there twice, or not one mark is well formed.
     """
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
     try:
         body = _LINE.decode(raw)
     except _FAULTS:
         loose = decoded(raw, _LooseLine)
+        _refuse_repeated(raw)
         return loose.urn, loose.date, loose.session, _mark_by_mark(loose)
     marks = _columns(list(range(len(body.marks))), body.marks, body.group)
+    if may_repeat(raw, {**_keys_of(body), b'"urn"': 1, b'"date"': 1, b'"session"': 1}):
+        _refuse_repeated(raw)
     return body.urn, body.date, body.session, marks
+
+
+def _keys_of(body: RegisterIn) -> Mapping[bytes, int]:
+    # A `null` is counted as if it were left out: its body is looked at more closely.
+    marks = len(body.marks)
+    return {
+        b'"marks"': 1,
+        b'"group"': body.group is not None,
+        b'"upn"': marks,
+        b'"code"': marks,
+        b'"minutes_late"': marks - [mark.minutes_late for mark in body.marks].count(None),
+        b'"comment"': marks - [mark.comment for mark in body.marks].count(None),
+    }
+
+
+def _refuse_repeated(raw: bytes) -> None:
+    places = repeated(raw)
+    if places:
+        why = "this key is there twice: send it once"
+        raise InvalidRequest(
+            "A key is there twice, so it is not clear what was meant; nothing was stored.",
+            errors=[{"at": ["body", *one.path], "why": why} for one in places[:ERRORS_TOLD_MAX]],
+        )
 
 
 def decoded(raw: bytes | Raw, kind: type[Kind]) -> Kind:
