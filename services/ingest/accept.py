@@ -21,6 +21,7 @@ from libs.common.school_day import utc_now
 from services.ingest import store
 from services.ingest.fair_queue import FairQueue
 from services.ingest.held import Changes, Held, code_text
+from services.ingest.openings import Opening, Openings, warning_of
 from services.ingest.registers import Sorted
 from services.ingest.store import Key, Source
 
@@ -64,6 +65,7 @@ class _Batch:
     """What one transaction stores."""
 
     held: dict[Key, Held]
+    openings: Mapping[Key, Opening | None]
     at: datetime
     changed: dict[Key, Held] = field(default_factory=dict)
     receipts: list[dict[str, Any]] = field(default_factory=list)
@@ -81,7 +83,12 @@ class Committer:
     def __init__(self, database: Database, committed: Callable[[], None]) -> None:
         self._database = database
         self._committed = committed
+        self._openings = Openings()
         self._queue: FairQueue[Waiting] = FairQueue()
+
+    def forget_calendar(self, urn: str) -> None:
+        """Say that a school's calendar has changed."""
+        self._openings.forget(urn)
 
     def submit(self, register: Register) -> asyncio.Future[dict[str, Any]]:
         """Queue a register; the future gives its receipt once it is on disk.
@@ -135,8 +142,9 @@ class Committer:
 
     async def _store(self, waiting: Sequence[Waiting]) -> list[Taken]:
         async with self._database.transaction() as db:
-            held = await store.held_for_update(db, [one.register.key for one in waiting])
-            batch = _Batch(held, utc_now())
+            keys = [one.register.key for one in waiting]
+            held = await store.held_for_update(db, keys)
+            batch = _Batch(held, await self._openings.of(db, keys), utc_now())
             taken = [_take(batch, one.register, one.trace) for one in waiting]
             await store.keep_registers(db, batch.changed)
             await store.keep_receipts(db, batch.receipts)
@@ -163,7 +171,8 @@ def _take(batch: _Batch, register: Register, trace: Mapping[str, str]) -> Taken:
         batch.messages.append((event.id, message_of(event, "ingest", trace)))
     batch.corrections += store.correction_rows(key, source, changes.corrected)
     batch.quarantined += store.quarantine_rows(key, source, marks.rejected)
-    answer = answer_of(source.receipt, marks, changes)
+    warning = warning_of(key, batch.openings[key])
+    answer = answer_of(source.receipt, marks, changes, warning)
     event_id = id_of("register", *key, held.revision) if held.revision else None
     batch.receipts.append(
         {
@@ -186,7 +195,9 @@ def _tell(waiting: Waiting, taken: Taken) -> None:
     tell("register taken", **told, rejected=len(taken.answer["rejected"]), **register)
 
 
-def answer_of(receipt: UUID, marks: Sorted, changes: Changes) -> dict[str, Any]:
+def answer_of(
+    receipt: UUID, marks: Sorted, changes: Changes, warning: str | None
+) -> dict[str, Any]:
     """Return what the sender of a register is told."""
     return {
         "receipt": str(receipt),
@@ -195,6 +206,7 @@ def answer_of(receipt: UUID, marks: Sorted, changes: Changes) -> dict[str, Any]:
         "unchanged": changes.unchanged,
         "rejected": rejected_of(marks),
         "notes": [asdict(note) for note in marks.notes],
+        "warnings": [] if warning is None else [warning],
     }
 
 

@@ -123,4 +123,6 @@ async def take_export(
         for name in ("accepted", "corrected", "unchanged"):
             total[name] += receipt[name]
     rejected.sort(key=lambda bad: int(bad["row"]))
-    return {**total, "rejected": rejected, "receipts": [r["receipt"] for r in receipts]}
+    warnings = [warning for one in receipts for warning in one["warnings"]]
+    numbers = [one["receipt"] for one in receipts]
+    return {**total, "rejected": rejected, "warnings": warnings, "receipts": numbers}

@@ -16,7 +16,7 @@ KNOWN = frozenset({
 
 
 class Place(NamedTuple):
-    """Where a key is given twice: at the top, or in the nth mark; None: a key that is none of ours."""
+    """Where a key is given twice: at the top, or in the nth mark; key None: it is none of ours."""
 
     mark: int | None
     key: str | None

@@ -20,7 +20,13 @@ def acknowledged_early() -> None:
         for waiting in batch:
             if not waiting.answer.done():
                 marks = {"accepted": 0, "corrected": 0, "unchanged": 0}
-                answer = {"receipt": str(uuid4()), **marks, "rejected": [], "notes": []}
+                answer = {
+                    "receipt": str(uuid4()),
+                    **marks,
+                    "rejected": [],
+                    "notes": [],
+                    "warnings": [],
+                }
                 waiting.answer.set_result(answer)
         await asyncio.sleep(WINDOW_S)
         await usual(self, batch)

@@ -38,6 +38,7 @@ class CsvReceipt(BaseModel):
     corrected: int
     unchanged: int
     rejected: list[CsvRejected]
+    warnings: list[str]
     receipts: list[str]
 
 

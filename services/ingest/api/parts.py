@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from fastapi import Path, Response, Security
 from msgspec import Struct
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from libs.common import school_day
 from libs.common.auth import Bearer, Caller
@@ -128,3 +128,7 @@ class Receipt(BaseModel):
     unchanged: int
     rejected: list[RejectedMark]
     notes: list[MarkNote]
+    warnings: list[str] = Field(
+        description="What is odd about the register as a whole: that its session is on a weekend, "
+        "or that the school's calendar plans none then. It was taken all the same."
+    )

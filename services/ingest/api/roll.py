@@ -95,6 +95,7 @@ async def put_calendar(
     body = calendar.model_dump(mode="json")
     async with request.app.state.database.transaction() as db:
         receipt = await set_calendar(db, urn, int(academic_year), body, caller.subject)
+    request.app.state.committer.forget_calendar(urn)
     request.app.state.relay.wake()
     return CalendarReceipt.model_validate(receipt)
 
