@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.identifiers import Upn
 from libs.common.problems import InvalidRequest
 from services.notify import directory_store, store
+from services.notify.belonging import Area, children_of_others
 from services.notify.involving import (
     INVOLVEMENTS_MAX,
     InvolvementBody,
@@ -79,8 +80,14 @@ def _line(number: int, cells: dict[str, str], whole: bool) -> Line:
     return line
 
 
-async def take(db: AsyncConnection, lines: Sequence[Line]) -> list[Line]:
-    """Take the good lines, all in this transaction, and say of each what became of it."""
+async def take(db: AsyncConnection, lines: Sequence[Line], area: Area | None) -> list[Line]:
+    """Take the good lines, all in this transaction, and say of each what became of it.
+
+    Args:
+        area: of whose children the file may speak; None: of any.
+    """
+    if area is not None:
+        await _reject_others(db, lines, area)
     good = [line for line in lines if line.involvement is not None]
     known = await directory_store.known_ids(db, {_of(line).practitioner for line in good})
     for line in good:
@@ -93,6 +100,14 @@ async def take(db: AsyncConnection, lines: Sequence[Line]) -> list[Line]:
     for upn in sorted(children):  # in one order, so that two files do not wait for one another
         await _take_child(db, upn, children[upn])
     return list(lines)
+
+
+async def _reject_others(db: AsyncConnection, lines: Sequence[Line], area: Area) -> None:
+    upns = {line.upn for line in lines if line.involvement is not None}
+    others = await children_of_others(db, area, upns)
+    for line in lines:
+        if line.upn in others:
+            line.reject("upn: the child is another authority's: ask it, or the operator")
 
 
 async def _take_child(db: AsyncConnection, upn: str, lines: Sequence[Line]) -> None:

@@ -20,6 +20,7 @@ MARKS = {"marks": [{"upn": ADA, "code": "N"}]}
 PUPIL = {
     "upn": ADA, "given_name": "Ada", "family_name": "Example", "date_of_birth": "2014-02-03",
     "year_group": "7", "entered_on": "2020-09-01", "identifiers": {"social_care": "LCS-81"},
+    "home_la": "801",
 }  # fmt: skip
 WORKS = {"role": "social_worker", "footing": "child_in_need", "from": "2020-01-01", "to": None}
 INVOLVED = {"involvements": [{"practitioner": who, **WORKS} for who in ("sam", "amy")]}

@@ -16,7 +16,7 @@ from libs.common.problems import (
 )
 from libs.common.service import json_only
 from services.notify import directory_store, store
-from services.notify.api.access import DirectoryReader, DirectoryWriter
+from services.notify.api.access import DirectoryReader, DirectoryWriter, must_be_an_integration
 from services.notify.api.parts import Id, wrong
 from services.notify.tables import Agency, Practitioner
 from services.notify.vocabulary import AgencyKind, Name, Role
@@ -56,6 +56,7 @@ async def put_agency(
     request: Request, caller: DirectoryWriter, id: Id, agency: AgencyBody
 ) -> AgencyBody:
     """Add or change an agency: the operator's to do."""
+    must_be_an_integration(caller)
     if not caller.is_admin and caller.agency is not None:
         raise Forbidden("An agency's own token cannot change agencies: ask the operator.")
     async with request.app.state.database.transaction() as db:
@@ -78,6 +79,7 @@ async def put_practitioner(
     request: Request, caller: DirectoryWriter, id: Id, practitioner: PractitionerBody
 ) -> PractitionerBody:
     """Add or change a practitioner; an agency's token, those of its own agency."""
+    must_be_an_integration(caller)
     async with request.app.state.database.transaction() as db:
         held = await store.row_of(db, Practitioner, id)
         for agency in {practitioner.agency, held.agency if held else practitioner.agency}:

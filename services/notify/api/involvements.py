@@ -9,7 +9,7 @@ from libs.common.identifiers import Upn
 from libs.common.problems import NotFound, TooLarge, UnsupportedMediaType, documented
 from libs.common.service import json_only
 from services.notify import directory_store, involvements_file, involving, store
-from services.notify.api.access import DirectoryReader, DirectoryWriter, must_involve
+from services.notify.api.access import DirectoryReader, DirectoryWriter, area_of, must_involve
 from services.notify.api.parts import wrong
 from services.notify.involving import INVOLVEMENTS_MAX, InvolvementBody
 
@@ -51,9 +51,13 @@ class FileOut(BaseModel):
 async def put_involvements(
     request: Request, caller: DirectoryWriter, upn: Annotated[Upn, Path()], body: InvolvementsBody
 ) -> InvolvementsBody:
-    """Set everybody who works with a child. It takes effect on the very next bell."""
+    """Set everybody who works with a child. It takes effect on the very next bell.
+
+    An agency's token sets it for children who live in its authority's area, or attend a school that
+    the authority serves; of a child of whom nothing is known yet, any authority's.
+    """
     async with request.app.state.database.transaction() as db:
-        await must_involve(db, caller)
+        await must_involve(db, caller, upn)
         known = await directory_store.known_ids(db, {o.practitioner for o in body.involvements})
         for n, one in enumerate(body.involvements):
             if one.practitioner not in known:
@@ -70,7 +74,7 @@ async def get_involvements(
 ) -> InvolvementsBody:
     """Return who works with a child, to those who may set it."""
     async with request.app.state.database.reading() as db:
-        await must_involve(db, caller)
+        await must_involve(db, caller, upn)
         revision, held = await store.involvements_of(db, upn)
     if not revision:
         raise NotFound("Nobody has said who works with this child.")
@@ -89,14 +93,14 @@ async def post_csv(request: Request, caller: DirectoryWriter) -> FileOut:
 
     A line adds an involvement, or changes that of the same child, practitioner, role and `from`:
     give it a `to` to end it. Involvements that the file does not name stay. A bad line costs no
-    other, and is told with its reason.
+    other, and is told with its reason; so is a line about another authority's child.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise UnsupportedMediaType("Send the body as text/csv.")
     lines = involvements_file.read(await request.body())
     async with request.app.state.database.transaction() as db:
-        await must_involve(db, caller)
-        taken = await involvements_file.take(db, lines)
+        area = await area_of(db, caller)
+        taken = await involvements_file.take(db, lines, area)
     request.app.state.relay.wake()
     outcomes = [line.outcome for line in taken]
     counts = {name: outcomes.count(name) for name in ("added", "changed", "unchanged", "rejected")}

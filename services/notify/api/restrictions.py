@@ -65,7 +65,7 @@ async def put_restrictions(
     It beats every policy, at once: for the next bell, and for each alert as it is read.
     """
     async with request.app.state.database.transaction() as db:
-        await must_involve(db, caller)
+        await must_involve(db, caller, upn)
         for n, one in enumerate(body.restrictions):
             await _must_exist(db, n, one)
         rows = [one.model_dump(mode="json", exclude_none=True) for one in body.restrictions]
@@ -83,7 +83,7 @@ async def get_restrictions(
 ) -> RestrictionsBody:
     """Return the restrictions, to those who may set them."""
     async with request.app.state.database.reading() as db:
-        await must_involve(db, caller)
+        await must_involve(db, caller, upn)
         row = await store.row_of(db, Restrictions, upn)
     if row is None:
         raise NotFound("Nobody has restricted this child's record.")
