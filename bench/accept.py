@@ -24,16 +24,14 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from bench.cpu import cpu_s, postmaster
 from libs.common.auth import ADMIN, Issuer
 from libs.common.identifiers import check_letter
 
 MARKS = 300
 PRESENT = {"am": "/", "pm": "\\"}
 FIRSTBELL = str(Path(sys.executable).with_name("firstbell"))
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Rival(NamedTuple):
@@ -106,15 +104,15 @@ def _measure(
     rival: Rival, folder: Path, url: str | None, registers: int, senders: int
 ) -> tuple[float, float]:
     token = Issuer(folder, "firstbell", "firstbell").token("bench", timedelta(hours=1), scope=ADMIN)
-    others = {asyncio.run(_postmaster(url))} if url else set()
+    others = {asyncio.run(postmaster(url))} if url else set()
     with _running(rival) as pid:
         schools = int(time.time()) % 8000 * 100 + 100_000  # new ones in each run
         asyncio.run(_talk(rival.port, senders, _puts(20, schools, token)))  # warm
-        before, started = _cpu_s({pid} | others), time.monotonic()
+        before, started = cpu_s({pid} | others), time.monotonic()
         asyncio.run(_talk(rival.port, senders, _puts(registers, schools + 1, token)))
         took = time.monotonic() - started
         time.sleep(1)  # the relay finishes
-        used = _cpu_s({pid} | others) - before
+        used = cpu_s({pid} | others) - before
         asyncio.run(_talk(rival.port, 1, _gets(registers, schools + 1, token)))
     return registers * MARKS / used, registers / took
 
@@ -213,29 +211,6 @@ def _until(true: Callable[[], Any]) -> None:
         if time.monotonic() > end:
             raise SystemExit("The server did not start.")
         time.sleep(0.05)
-
-
-def _cpu_s(servers: set[int]) -> float:
-    """Return the CPU time of processes and of their children: PostgreSQL's backends are some."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if not servers.isdisjoint((int(stat.parent.name), int(fields[1]))):
-            # Its own time, and that of children that have ended: backends of closed connections.
-            ticks += sum(int(fields[n]) for n in (11, 12, 13, 14))
-    return ticks / TICKS
-
-
-async def _postmaster(url: str) -> int:
-    """Return the process whose children serve this database: others may run on this machine."""
-    engine = create_async_engine(url)
-    async with engine.connect() as db:
-        file = await db.scalar(text("select pg_read_file('postmaster.pid')"))
-    await engine.dispose()
-    return int(str(file).split("\n", 1)[0])
 
 
 def _free_port() -> int:

@@ -1,0 +1,144 @@
+"""A morning's alerts for `bench.deliver`, made by notify itself, in a database of their own."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from libs.common import migrations
+from libs.common.database import Database
+from libs.common.events import Bell, BellChanged, RollChanged, RollPupil
+from libs.common.identifiers import check_letter, id_of
+from libs.common.settings import ServiceSettings
+from services.notify import sharing_rules
+from services.notify.bells import Notifier
+from services.notify.secrets import Vault, new_secret
+from services.notify.tables import Agency, Endpoint, Involvements, Practitioner
+
+URN = "100000"
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+EACH = 50
+"""Alerts to an endpoint: two about each of 25 children."""
+TOGETHER = 50
+"""Bells in one transaction, as on a morning."""
+
+
+def databases() -> Iterator[tuple[str, str | None]]:
+    """Return the databases there are, each with its server; None: a file."""
+    yield "SQLite", None
+    if url := os.environ.get("FIRSTBELL_TEST_POSTGRES"):
+        yield "PostgreSQL", url
+
+
+@asynccontextmanager
+async def database_of_its_own(server: str | None) -> AsyncIterator[ServiceSettings]:
+    """Make an empty database of notify's, and settings for it; it is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        if server is None:
+            yield await _migrated(f"sqlite+aiosqlite:///{folder}/{{service}}.db", folder)
+            return
+        engine, name = create_async_engine(server, isolation_level="AUTOCOMMIT"), uuid4().hex
+        async with engine.connect() as db:
+            await db.execute(text(f'CREATE DATABASE "{name}"'))
+            try:
+                yield await _migrated(f"{server.rpartition('/')[0]}/{name}", folder)
+            finally:
+                await db.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        await engine.dispose()
+
+
+async def _migrated(url: str, folder: str) -> ServiceSettings:
+    await migrations.upgrade("notify", url)
+    return ServiceSettings(
+        database_url=url,
+        data_dir=Path(folder),
+        allow_private_endpoints=True,
+        retry_base_s=0.1,  # a week's schedule in minutes
+    )
+
+
+async def make(database: Database, vault: Vault, urls: Sequence[str]) -> int:
+    """Make `EACH` alerts to each of these endpoints; return how many that is."""
+    await _directory(database, vault, urls)
+    notifier = Notifier(sharing_rules.load())
+    upns = [_upn(number) for number in range(len(urls) * EACH // 2)]
+    bells = [_rung(upn, which) for which in (1, 2) for upn in upns]
+    async with database.transaction() as db:
+        await notifier.handle(db, [_roll(upns)])
+    for first in range(0, len(bells), TOGETHER):
+        async with database.transaction() as db:
+            await notifier.handle(db, bells[first : first + TOGETHER])
+    return len(bells)
+
+
+async def _directory(database: Database, vault: Vault, urls: Sequence[str]) -> None:
+    people = [f"worker-{number}" for number in range(len(urls))]
+    care = {"id": "care", "name": "Care", "kind": "social_care", "urns": [], "la": "801"}
+    works = {"role": "social_worker", "footing": "child_in_need", "from": "2026-01-01", "to": None}
+    async with database.transaction() as db:
+        await db.execute(insert(Agency), [care])
+        await db.execute(insert(Practitioner), [_person(one) for one in people])
+        children = [
+            {
+                "upn": _upn(number),
+                "revision": 1,
+                "involvements": [{**works, "practitioner": people[number % len(people)]}],
+            }
+            for number in range(len(urls) * EACH // 2)
+        ]
+        await db.execute(insert(Involvements), children)
+        endpoints = [
+            {"id": id_of(url), "practitioner": one, "url": url, "secret": vault.seal(new_secret())}
+            for one, url in zip(people, urls, strict=True)
+        ]
+        await db.execute(insert(Endpoint), endpoints)
+
+
+def _person(id: str) -> dict[str, Any]:
+    return {"id": id, "name": id, "agency": "care", "roles": ["social_worker"], "email": None}
+
+
+def _upn(number: int) -> str:
+    rest = f"801200{number:06d}"
+    return check_letter(rest) + rest
+
+
+def _roll(upns: Sequence[str]) -> RollChanged:
+    pupils = [
+        RollPupil(
+            upn=upn,
+            given_name="Given",
+            family_name="Family",
+            date_of_birth=date(2014, 1, 1),
+            year_group="7",
+            entered_on=date(2025, 9, 1),
+            identifiers={"social_care": "S-1"},
+        )
+        for upn in upns
+    ]
+    return RollChanged(occurred_at=AT, urn=URN, revision=1, pupils=pupils)
+
+
+def _rung(upn: str, which: int) -> BellChanged:
+    marks = [{"date": "2026-11-24", "session": half, "code": "N"} for half in ("am", "pm")]
+    bell = Bell(
+        id=id_of("bench bell", upn, which),
+        urn=URN,
+        upn=upn,
+        kind="unexplained-absence",
+        severity="urgent",
+        status="ringing",
+        raised_on=AT.date(),
+        raised_at=AT + timedelta(seconds=which),
+        explanation="Absent and no reason is known yet (code N). The child has a social worker.",
+        evidence={"sessions": marks},
+        rule={"name": "unexplained-absence", "version": "1", "source": "guidance"},
+    )
+    return BellChanged(occurred_at=AT, change="raised", sequence=1, bell=bell)
