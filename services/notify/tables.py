@@ -250,6 +250,8 @@ class Delivery(Base):
     __tablename__ = "delivery"
     __table_args__ = (
         Index("ix_delivery_order", "endpoint", "upn", "state", "number"),
+        # Not of the state alone: SQLite would find an endpoint's pending messages by that.
+        Index("ix_delivery_due", "state", "next_attempt_at"),
         Index(
             "ix_delivery_digests",
             "endpoint",
@@ -266,7 +268,7 @@ class Delivery(Base):
     upn: Mapped[str | None] = mapped_column(String(13))
     type: Mapped[str] = mapped_column(String(30))
     body: Mapped[str]
-    state: Mapped[str] = mapped_column(String(10), index=True)
+    state: Mapped[str] = mapped_column(String(10))
     attempts: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)
