@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event
 
+from libs.common.database import Database
+from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
+from services.notify import store
 from tests.service.notify_app import ADA, AGENCIES, URN, House, bell, running, works
 
 IN_ORDER = "SCAN disclosure"
@@ -20,11 +24,19 @@ async def house(settings: ServiceSettings) -> AsyncIterator[House]:
         yield house
 
 
-async def scans_of(house: House, statement: str, values: Any) -> set[str]:
-    """Return the tables that SQLite reads from end to end for a statement."""
-    async with house.app.state.database.reading() as db:
+async def plan_of(house: House, statement: str, values: Any) -> set[str]:
+    """Return the steps of SQLite's plan for a statement, as a process makes it that starts."""
+    database = Database(house.app.state.settings.database_url, "notify")
+    async with database.reading() as db:
         plan = await db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         lines = {row.detail for row in plan}
+    await database.close()
+    return lines
+
+
+async def scans_of(house: House, statement: str, values: Any) -> set[str]:
+    """Return the tables that SQLite reads from end to end for a statement."""
+    lines = await plan_of(house, statement, values)
     no_table = ("SCAN CONSTANT ROW", "SCAN (subquery")
     return {one for one in lines if one.startswith("SCAN") and not one.startswith(no_table)}
 
@@ -62,6 +74,25 @@ async def test_a_bell_is_a_fixed_number_of_statements_however_many_it_concerns(
             event.remove(db.sync_connection, "before_cursor_execute", counted)
 
     assert counts[0] == counts[1]
+
+
+async def test_what_a_message_waits_for_is_looked_for_among_its_endpoints_own(
+    house: House,
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        asked.append((statement, values))
+
+    async with house.app.state.database.reading() as db:
+        event.listen(db.sync_connection, "before_cursor_execute", note)
+        await store.due(db, utc_now(), {UUID(int=1)}, 8)
+    (due,) = (one for one in asked if one[0].startswith("SELECT"))
+    steps = await plan_of(house, *due)
+    waits = {step.rpartition("(")[2] for step in steps if step.startswith("SEARCH earlier")}
+
+    assert any("ix_delivery_due (state=? AND next_attempt_at<?)" in step for step in steps)
+    assert {wait.partition(" ")[0] for wait in waits} == {"endpoint=?"}
 
 
 async def test_a_school_that_an_agency_serves_no_more_is_no_way_to_its_people(house: House) -> None:
