@@ -6,8 +6,8 @@ endpoint is pending, and read every pending message for each one: ten seconds fo
 
 from alembic import op
 
-revision = "20261202_due"
-down_revision = "20261201_follow_up"
+revision = "20261203_due"
+down_revision = "20261202_in_whose_hand"
 
 
 def upgrade() -> None:
