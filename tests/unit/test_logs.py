@@ -40,3 +40,20 @@ def test_what_asyncio_says_of_a_task_is_told_without_its_outcome(written: io.Str
     logging.getLogger("asyncio").error(told, KeyError(ADA))
 
     assert written.getvalue() == "ERROR asyncio: Task exception was never retrieved\n"
+
+
+LIBRARIES = (
+    "aiohttp.access", "aiohttp.client", "aiokafka", "aiosqlite", "alembic", "asyncio", "asyncpg",
+    "httpcore.connection", "httpx", "multipart", "numba", "opentelemetry.exporter",
+    "sqlalchemy.engine.Engine", "sqlalchemy.orm", "sqlalchemy.pool", "urllib3.connectionpool",
+    "uvicorn.access", "uvicorn.asgi", "uvicorn.error",
+)  # fmt: skip
+
+
+def test_at_debug_libraries_write_warnings_alone(written: io.StringIO) -> None:
+    # Their statements, parameters, requests and records would tell of pupils.
+    for name in {*LIBRARIES, *logging.getLogger().manager.loggerDict}:
+        logging.getLogger(name).debug("parameters %s", ADA)
+        logging.getLogger(name).info("parameters %s", ADA)
+
+    assert written.getvalue() == ""
