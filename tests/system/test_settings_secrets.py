@@ -1,4 +1,4 @@
-"""What settings hold in confidence is in nothing that commands say when all goes wrong, at DEBUG."""
+"""What settings hold in confidence is in nothing that commands say when all goes wrong at DEBUG."""
 
 import os
 import subprocess
