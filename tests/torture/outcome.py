@@ -91,7 +91,7 @@ class Heard:
     told: dict[tuple[str, str], list[str]]
     """By recipient and alert: types, in order."""
     twice: list[str]
-    """Messages that one recipient took under two webhook-ids."""
+    """Messages that one recipient took under two webhook-ids: their number in the body is one."""
     repeats: int
     """Requests for a webhook-id that had been taken before."""
     forged: int
@@ -105,7 +105,7 @@ def heard(lines: list[dict[str, Any]], world: World) -> Heard:
     own = {recipient: world.may_hold(recipient) for recipient in world.recipients}
     found = Heard({}, [], 0, 0, [])
     taken: set[str] = set()
-    said: dict[tuple[str, str, str, str], str] = {}
+    said: dict[tuple[str, int], str] = {}
     for line in lines:
         body = json.loads(line["body"])
         words = _words(body) & every
@@ -118,7 +118,7 @@ def heard(lines: list[dict[str, Any]], world: World) -> Heard:
             taken.add(line["id"])
             key = (line["to"], body["data"]["alert"])
             found.told.setdefault(key, []).append(body["type"])
-            what = (*key, body["type"], body["timestamp"])
+            what = (line["to"], body["sequence"])
             if said.setdefault(what, line["id"]) != line["id"]:
                 found.twice.append(line["to"])
     return found
