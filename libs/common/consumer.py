@@ -10,7 +10,17 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Gauge
-from sqlalchemy import BigInteger, Integer, LargeBinary, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,6 +65,14 @@ class DeadLetter(Common):
     """A record that could not be handled, with the reason; kept until it is replayed."""
 
     __tablename__ = "dead_letter"
+    __table_args__ = (
+        Index(
+            "ix_dead_letter_waiting",
+            "id",
+            sqlite_where=text("replayed_at IS NULL"),
+            postgresql_where=text("replayed_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from prometheus_client import Counter
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.operation import Figures
@@ -26,7 +26,7 @@ async def measure(db: AsyncConnection, figures: Figures) -> None:
 
 
 async def _alerts(db: AsyncConnection, figures: Figures, now: datetime) -> None:
-    unanswered = Alert.status == "raised"
+    unanswered = Alert.status == literal_column("'raised'")  # in so many words, as in its index
     by_kind = select(Alert.kind, func.count(), func.min(Alert.raised_at)).where(unanswered)
     found = (await db.execute(by_kind.group_by(Alert.kind))).all()
     counts = [(kind, count) for kind, count, _ in found]

@@ -101,6 +101,16 @@ class Alert(Base):
     """A bell as one practitioner may see it."""
 
     __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "ix_alert_unanswered",
+            "kind",
+            "raised_at",
+            "answer_by",
+            sqlite_where=text("status = 'raised'"),
+            postgresql_where=text("status = 'raised'"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     bell: Mapped[UUID] = mapped_column(index=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.operation import Figures, Measure
@@ -42,7 +42,9 @@ async def _registers(
 
 
 async def _bells(db: AsyncConnection, figures: Figures, now: datetime) -> None:
-    ringing = select(StoredBell.kind, func.count()).where(StoredBell.status == "ringing")
+    ringing = select(StoredBell.kind, func.count()).where(
+        StoredBell.status == literal_column("'ringing'")
+    )
     counts = [(kind, count) for kind, count in await db.execute(ringing.group_by(StoredBell.kind))]
     figures.add_each("bells_ringing", "Bells that ring", "kind", counts)
     today = StoredBell.raised_at >= start_of(london_day(now))

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, LargeBinary, MetaData, String
+from sqlalchemy import JSON, Index, LargeBinary, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from libs.common.database import CONVENTION, Instant
@@ -78,7 +78,15 @@ class StoredBell(Base):
     """A bell as it stands."""
 
     __tablename__ = "bell"
-    __table_args__ = (Index("ix_bell_newest", "raised_at", "id"),)
+    __table_args__ = (
+        Index("ix_bell_newest", "raised_at", "id"),
+        Index(
+            "ix_bell_ringing",
+            "kind",
+            sqlite_where=text("status = 'ringing'"),
+            postgresql_where=text("status = 'ringing'"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     urn: Mapped[str] = mapped_column(String(6), index=True)

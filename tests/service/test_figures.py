@@ -1,16 +1,22 @@
 """What an operator sees of the work itself: registers, bells, alerts, messages, decisions."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime, time, timedelta
+from typing import Any
 
 import httpx
+import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from libs.common.operation import Figures
 from libs.common.school_day import LONDON, academic_year_of, london_day, utc_now
 from libs.common.settings import ServiceSettings
 from services import up
 from services.ingest.main import create_app as create_ingest
+from services.notify.main import create_app as create_notify
 from services.risk.figures import measuring
 from services.risk.main import create_app as create_risk
 from tests.conftest import serving, until
@@ -117,3 +123,41 @@ async def test_a_school_whose_register_has_not_come_is_named_and_counted(
         assert (await measured())["firstbell_registers_missing"] == 1
         assert (await measured())[f"firstbell_register_missing{SILENT}"] == 1
         assert f"firstbell_register_missing{URN}" not in await measured()
+
+
+A_ROW_A_SCHOOL = {"SCAN calendar"}
+"""Whose registers are expected is asked of every school."""
+
+
+@pytest.mark.parametrize(
+    ("create", "name"),
+    [(create_ingest, "ingest"), (create_risk, "risk"), (create_notify, "notify")],
+)
+async def test_a_scrape_reads_no_whole_table(
+    create: Callable[[ServiceSettings], FastAPI], name: str, settings: ServiceSettings
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    # The service's own work goes on beside: only what the scrape asks is looked at.
+    scraped = ContextVar("scraped", default=False)
+
+    def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        if scraped.get():
+            asked.append((statement, values))
+
+    app = create(settings)
+    async with serving(app, name, settings=settings) as client:
+        engine = app.state.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", note)
+        scraped.set(True)
+        assert (await client.get("/metrics")).is_success
+        event.remove(engine, "before_cursor_execute", note)
+        reads = [one for one in asked if "\nFROM " in one[0]]
+        async with app.state.database.reading() as db:
+            plans = [await db.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", v) for s, v in reads]
+        lines = {row.detail for plan in plans for row in plan}
+
+    assert len(reads) >= 4
+    # An index of what is counted, and of nothing else, is what it is to read.
+    whole = {one for one in lines if one.startswith("SCAN") and " USING " not in one}
+    assert whole <= A_ROW_A_SCHOOL
