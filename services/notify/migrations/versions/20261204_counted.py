@@ -6,8 +6,8 @@ Why: a scrape counts these every few seconds; it is not to read whole tables for
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261203_counted"
-down_revision = "20261202_in_whose_hand"
+revision = "20261204_counted"
+down_revision = "20261203_due"
 
 
 def upgrade() -> None:
