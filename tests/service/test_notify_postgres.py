@@ -3,20 +3,27 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import ledger
+from services.notify import ledger, outcomes, store
 from services.notify.checkpoints import Sealer
+from services.notify.outcomes import Attempt
+from services.notify.posting import Answer
 from services.notify.sender import Sender
+from services.notify.tables import Delivery
+from services.notify.telling import delivery
 from tests.conftest import until
 from tests.service.notify_app import ADA, BEN, CaseSystem, House, bell, running, works
+from tests.service.notify_app import Answer as NotifyAnswer
 
 pytestmark = pytest.mark.postgres
 
@@ -204,3 +211,62 @@ async def test_two_senders_send_each_message_once(house: House) -> None:
         got = [one.headers["webhook-id"] for one in system.got]
 
     assert len(got) == len(set(got)) == 30
+
+
+async def owed(house: House, endpoint: UUID) -> Any:
+    """Return a message to an endpoint, of an alert, that no sender takes up today."""
+    now = utc_now()
+    message = {"type": "alert.raised", "timestamp": now.isoformat(), "data": {}}
+    row = delivery(endpoint, ADA, message, now, "test", uuid4())
+    row["next_attempt_at"] = now + timedelta(days=1)
+    async with house.app.state.database.transaction() as db:
+        await store.add_deliveries(db, [row])
+        return (await db.execute(select(Delivery.__table__).where(Delivery.id == row["id"]))).one()
+
+
+async def gone_at(house: House, message: Any) -> None:
+    """Record that a message's endpoint answered 410."""
+    now = utc_now()
+    attempt = Attempt(message, Answer(410, None, None, now, 0.1))
+    async with house.app.state.database.transaction() as db:
+        await outcomes.record(db, [attempt], 5.0, now)
+
+
+async def test_two_endpoints_of_one_person_that_are_gone_at_once_end_both(house: House) -> None:
+    for _ in range(10):
+        pair = [UUID((await house.endpoint("http://127.0.0.1:9/"))["id"]) for _ in range(2)]
+        messages = [await owed(house, endpoint) for endpoint in pair]
+
+        await asyncio.gather(*(gone_at(house, message) for message in messages))
+
+    found = await rows(house, "SELECT count(*), count(disabled_at) FROM endpoint")
+    pending = await rows(house, "SELECT count(*) FROM delivery WHERE state = 'pending'")
+    notices = await rows(house, "SELECT count(*) FROM delivery WHERE type = 'delivery.failed'")
+    assert tuple(found[0]) == (20, 20)
+    assert pending[0][0] == 0
+    assert notices[0][0] == 10  # the second of a pair has nobody left to tell
+
+
+async def test_two_senders_that_hear_of_two_gone_endpoints_go_on(house: House) -> None:
+    second = asyncio.create_task(second_sender(house).run(0.02))
+    gone = [NotifyAnswer(410, wait_s=0.2)] * 20
+    with CaseSystem(*gone) as one, CaseSystem(*gone) as other, CaseSystem() as well:
+        await house.endpoint(one.url())
+        await house.endpoint(other.url())
+        kept = await house.endpoint(well.url())
+        await house.tell(*[bell(number=number) for number in range(1, 6)])
+
+        async def all_ended() -> bool:
+            found = await rows(house, "SELECT count(*) FROM delivery WHERE state = 'pending'")
+            return not found[0][0] and len(await house.deliveries(kept)) > 5
+
+        await until(all_ended)
+        assert not second.done()
+        second.cancel()
+
+    listed = (await house.get("/v1/endpoints"))["items"]
+    assert sum(endpoint["disabled_at"] is not None for endpoint in listed) == 2
+    told = await house.deliveries(kept)
+    # Of every alert that either of the gone ones was owed, and could not take.
+    assert sum(one["type"] == "delivery.failed" for one in told) == 10
+    assert all(one["state"] == "delivered" for one in told)
