@@ -95,10 +95,10 @@ async def check_migrations(settings: ServiceSettings) -> AsyncIterator[Finding]:
     """Whether each service's tables are as this version expects them."""
     for service in SERVICES:
         try:
-            at_head = await migrations.is_at_head(service, settings.database_url)
+            ready = await migrations.are_far_enough(service, settings.database_url)
         except (DBAPIError, OSError):
-            at_head = False
-        if at_head:
+            ready = False
+        if ready:
             yield Finding("migrations", f"{service}'s tables are up to date.")
         else:
             what = f"{service}'s tables are missing or of another version."

@@ -83,7 +83,7 @@ class RegisterTaken(Event, frozen=True, kw_only=True):
         return self.urn
 
 
-class Brought(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
     """A pupil's attendance at former schools in one academic year, in sessions.
 
     As the common transfer file has it: Education (Pupil Information) (England) Regulations 2005,

@@ -60,20 +60,25 @@ async def grant(service: str, url: str, role: str) -> None:
         await database.close()
 
 
-async def is_at_head(service: str, url: str) -> bool:
-    """Whether a service's tables are as this version of it expects them.
+async def are_far_enough(service: str, url: str) -> bool:
+    """Whether a service's tables have all that this version of it expects.
+
+    So have a later version's, whose revision this one does not know: migrations expand before they
+    contract, and a process of the old version may start while the new one is rolled out.
 
     Raises:
         DBAPIError: the database is away, or was never migrated.
     """
-    head = ScriptDirectory.from_config(config(service, url)).get_current_head()
+    history = ScriptDirectory.from_config(config(service, url))
+    earlier = {script.revision for script in history.walk_revisions()}
+    earlier.discard(str(history.get_current_head()))
     database = Database(url, service)
     try:
         async with database.reading() as db:
             found = await db.scalar(text("SELECT version_num FROM alembic_version"))
     finally:
         await database.close()
-    return bool(found == head)
+    return found is not None and found not in earlier
 
 
 def run(own: MetaData) -> None:

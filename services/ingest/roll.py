@@ -24,8 +24,14 @@ SESSIONS_A_YEAR_MAX = 420
 """More than any school is open: what is brought from former schools cannot be more."""
 
 
+class BroughtIn(Brought, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a pupil brings from former schools, as the school sends it."""
+
+
 class PupilIn(RollPupil, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A pupil as the school sends them."""
+
+    brought: BroughtIn | None = None
 
 
 async def set_roll(

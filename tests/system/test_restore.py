@@ -4,9 +4,6 @@ Kafka keeps what the services published after that moment; each service's store 
 back with its database, so each reads from there on again.
 """
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.system.receiver import Receiver
+from tests.system.servers import Servers, own_servers, run
 from tests.system.stack import ADA, URN, Stack, clustered, people, put, wait_for
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 SERVICES = ("ingest", "risk", "notify")
 BEN = "J801200005002"
 MONDAY = date(2026, 9, 7)
@@ -25,39 +22,12 @@ MONDAY = date(2026, 9, 7)
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300)]
 
 
-def run(script: str, *arguments: object) -> str:
-    command = [str(SCRIPTS / script), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-class Servers:
-    """A broker and a database of this test's own: the database is going to be lost."""
-
-    def __init__(self, folder: Path) -> None:
-        self.postgres, self.kafka, self.backup = folder / "pg", folder / "kafka", folder / "backup"
-        self.url = run("postgres-start", self.postgres).removeprefix("url=")
-        self.broker = run("kafka-start", self.kafka).removeprefix("bootstrap=")
-
-    def sql(self, statement: str) -> str:
-        plain = self.url.replace("+asyncpg", "")
-        command = ["psql", "-XqAt", plain, "-c", statement]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    def stop(self) -> None:
-        run("postgres-stop", self.postgres)
-        run("kafka-stop", self.kafka)
-
-
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)  # the server may run as another user, who must get in
-    made = Servers(folder)
-    monkeypatch.setenv("FIRSTBELL_TEST_POSTGRES", made.url)
-    monkeypatch.setenv("FIRSTBELL_TEST_KAFKA", made.broker)
-    yield made
-    made.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_servers() as made:
+        monkeypatch.setenv("FIRSTBELL_TEST_POSTGRES", made.url)
+        monkeypatch.setenv("FIRSTBELL_TEST_KAFKA", made.broker)
+        yield made
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
-from sqlalchemy import Column, Inspector, inspect
+from sqlalchemy import Column, Inspector, inspect, text
 
 from libs.common import migrations
 from libs.common.database import Database, Instant
@@ -76,3 +76,17 @@ def test_a_generated_migration_names_no_type_of_ours() -> None:
 
     assert "sa.Column('raised_at', sa.DateTime(timezone=True)" in code
     assert "libs" not in code
+
+
+@pytest.mark.parametrize(("found", "far_enough"), [("20990101_later", True), ("20261123", False)])
+async def test_tables_of_a_later_version_serve_this_one_and_an_earlier_ones_do_not(
+    url: str, found: str, far_enough: bool
+) -> None:
+    await migrations.upgrade("risk", url)
+    assert await migrations.are_far_enough("risk", url)
+    database = Database(url, "risk")
+    async with database.transaction() as db:
+        await db.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": found})
+    await database.close()
+
+    assert await migrations.are_far_enough("risk", url) == far_enough

@@ -16,6 +16,7 @@ from alembic import op
 
 revision = "20261124_ledger"
 down_revision = "20261124_sharing"
+CONTRACTS = "Nobody ran a version before it: the first release has it."
 
 KEPT = {
     "disclosure": ("UPDATE", "DELETE"),

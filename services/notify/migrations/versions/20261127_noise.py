@@ -9,6 +9,7 @@ from alembic import op
 
 revision = "20261127_noise"
 down_revision = "20261126_silence_named"
+CONTRACTS = "Nobody ran a version before it: the first release has it."
 
 OF_BELL = {"urn": sa.String(6), "kind": sa.String(40), "status": sa.String(10)}
 

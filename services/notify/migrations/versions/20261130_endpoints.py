@@ -29,7 +29,10 @@ def upgrade() -> None:
         table.add_column(sa.Column("log", sa.JSON(), nullable=False, server_default="[]"))
     op.execute("UPDATE delivery SET pending_since = created_at")
     with op.batch_alter_table("delivery") as table:
-        table.alter_column("pending_since", existing_type=instant, nullable=False)
+        # The default is for processes of the version before, which run on and do not name it.
+        table.alter_column(
+            "pending_since", existing_type=instant, nullable=False, server_default=sa.func.now()
+        )
 
 
 def downgrade() -> None:
