@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common import outbox
-from libs.common.database import Common, Database, Instant, add_missing, is_away
+from libs.common.database import Common, Database, Instant, add_missing, is_away, is_deadlock
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
 from libs.common.identifiers import id_of
@@ -169,7 +169,9 @@ class Consumer:
             await self._take(batch, put_aside=False)
         except Exception as error:
             self.rolled_back()
-            if not _is_poison(error):
+            # Two workers whose batches are about the same schools may each wait for the other; one
+            # record at a time they do not, and neither need leave the group for it.
+            if not (_is_poison(error) or is_deadlock(error)):
                 raise
             for record in batch:
                 await self._take_alone(record)

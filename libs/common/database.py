@@ -104,6 +104,11 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, PoolExhausted | OSError)
 
 
+def is_deadlock(error: Exception) -> bool:
+    """Whether PostgreSQL ended a transaction that waited for another, which waited for it."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "40P01"
+
+
 def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         address, tls = postgres_tls(url)

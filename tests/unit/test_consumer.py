@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -213,6 +213,27 @@ async def test_a_database_that_is_away_costs_no_record(house: House, away: Excep
 
     assert await house.effects() == [1]
     assert await house.dead() == []
+
+
+class Deadlock(Exception):
+    """What asyncpg raises when PostgreSQL ends one of two that wait for each other."""
+
+    sqlstate = "40P01"
+
+
+async def test_a_batch_that_met_a_deadlock_is_handled_a_record_at_a_time(house: House) -> None:
+    end = await house.publish(*map(taken, (1, 2, 3)))
+
+    async def handle(db: AsyncConnection, events: Sequence[RegisterTaken]) -> None:
+        await db.execute(insert(EFFECT), [{"revision": event.revision} for event in events])
+        if len(events) > 1:
+            raise DBAPIError("", None, Deadlock())
+
+    await house.run(house.with_handler(handle), end)
+
+    assert await house.effects() == [1, 2, 3]
+    assert await house.dead() == []
+    assert house.forgot == 1
 
 
 async def test_killed_between_effects_and_commit_it_takes_effect_once(house: House) -> None:
