@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from libs.common.settings import ServiceSettings, UnknownSetting, embedded
+from libs.common.settings import PREFIX, ServiceSettings, UnknownSetting, embedded
 
-Data = Annotated[Path, typer.Option(help="Folder of an embedded installation.")]
+Data = Annotated[
+    Path,
+    typer.Option(help="Folder of an embedded installation.", envvar=f"{PREFIX}DATA_DIR"),
+]
 DATA = Path("data")
 
 
