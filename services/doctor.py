@@ -49,7 +49,8 @@ def settings_or_findings() -> ServiceSettings | list[Finding]:
         return [
             Finding(
                 "settings",
-                f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}",
+                "".join(f"{PREFIX}{str(name).upper()}: " for name in fault["loc"][:1])
+                + fault["msg"],
                 "Set it as libs/common/settings.py describes it.",
             )
             for fault in error.errors()

@@ -43,6 +43,13 @@ class EventLog(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
 
+    async def make(self, topic: str) -> None:
+        """See that a topic beside the services' own is there, with one partition.
+
+        Raises:
+            LogUnavailable: the log could not be reached, or did not make it.
+        """
+
     async def publish(self, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """Publish in order; return each one's partition and offset once all are durable.
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 
 from libs.common.database import Database, upsert
 from libs.common.eventlog import LogUnavailable, Message, Positions, Record, TopicPartition
-from libs.common.events import COMPACTED, DEAD_LETTERS
+from libs.common.events import COMPACTED, DEAD_LETTERS, FEED
 
 BATCH_RECORDS_MAX = 500
 POLL_S = 0.25
@@ -80,6 +80,9 @@ class EmbeddedEventLog:
         """Close the file."""
         await self._database.close()
 
+    async def make(self, topic: str) -> None:
+        """Nothing is to be made: topics are names."""
+
     async def publish(self, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """Append in one transaction."""
         try:
@@ -117,7 +120,8 @@ class EmbeddedEventLog:
         """Erase by the time in each record's headers: what every group that reads it has handled.
 
         A record without a time, and a topic that nobody reads, stay; dead letters, which the
-        service that put them aside keeps as well, go by their time alone.
+        service that put them aside keeps as well, and feeds, which others read, go by their time
+        alone.
         """
         later = aliased(LogRecord)
         handled = (
@@ -131,7 +135,9 @@ class EmbeddedEventLog:
             later.offset > LogRecord.offset,
         )
         over = delete(LogRecord).where(
-            (LogRecord.offset < handled) | LogRecord.topic.endswith(DEAD_LETTERS),
+            (LogRecord.offset < handled)
+            | LogRecord.topic.endswith(DEAD_LETTERS)
+            | LogRecord.topic.startswith(FEED),
             func.datetime(func.json_extract(LogRecord.headers, "$.ce_time"))
             < func.datetime(instant.isoformat()),
             LogRecord.topic.not_in(COMPACTED) | superseded,

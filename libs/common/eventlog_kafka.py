@@ -60,6 +60,13 @@ class KafkaEventLog:
             producer, self._producer = self._producer, None
             await producer.stop()
 
+    async def make(self, topic: str) -> None:
+        """Create it unless it is there: then it stays as the operator made it."""
+        try:
+            await _create(self._client, [_topic(topic, self._topics, 1)])
+        except (KafkaError, OSError) as error:
+            raise LogUnavailable(type(error).__name__) from error
+
     async def publish(self, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """Send in order, and wait until every in-sync replica has all."""
         try:
@@ -230,13 +237,18 @@ async def _tell(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
 
 
 async def ensure_topics(client: Mapping[str, Any], new: NewTopics) -> None:
-    """Create the topics that are not there; those that are stay as the operator made them."""
+    """Create the services' topics that are not there, and one beside each for dead letters."""
+    wanted = [name for topic in TOPICS for name in (topic, topic + DEAD_LETTERS)]
+    await _create(client, [_topic(name, new) for name in wanted])
+
+
+async def _create(client: Mapping[str, Any], topics: Sequence[NewTopic]) -> None:
+    """Create those that are not there; those that are stay as the operator made them."""
     admin = AIOKafkaAdminClient(**client)
     try:
         await admin.start()
         there = set(await admin.list_topics())
-        wanted = [name for topic in TOPICS for name in (topic, topic + DEAD_LETTERS)]
-        missing = [_topic(name, new) for name in wanted if name not in there]
+        missing = [topic for topic in topics if topic.name not in there]
         if missing:
             answer = await admin.create_topics(missing)
             for _, code, *_ in answer.topic_errors:
@@ -246,11 +258,11 @@ async def ensure_topics(client: Mapping[str, Any], new: NewTopics) -> None:
         await admin.close()
 
 
-def _topic(name: str, new: NewTopics) -> NewTopic:
+def _topic(name: str, new: NewTopics, partitions: int = PARTITIONS) -> NewTopic:
     configs = {
         "max.message.bytes": str(RECORD_BYTES_MAX),
         "retention.ms": str(new.kept // timedelta(milliseconds=1)),
     }
     if name in COMPACTED:
         configs["cleanup.policy"] = "compact"
-    return NewTopic(name, PARTITIONS, new.replication, topic_configs=configs)
+    return NewTopic(name, partitions, new.replication, topic_configs=configs)

@@ -25,6 +25,8 @@ FOLLOW_UPS = "firstbell.followups.v1"
 TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS, FOLLOW_UPS)
 COMPACTED = frozenset({INVOLVEMENTS})
 """Topics of which only each key's last event need stay."""
+FEED = "firstbell.alerts.v1."
+"""Before an agency's id: the topic of its alerts, for its own systems to read. No service does."""
 DEAD_LETTERS = ".dlq"
 """What a topic's dead letters are kept under: the topic's name with this behind it."""
 

@@ -5,7 +5,7 @@ from datetime import time
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "FIRSTBELL_"
@@ -111,6 +111,37 @@ class ServiceSettings(BaseSettings):
         description="An HTTP proxy through which webhooks go out. It must refuse private addresses "
         "itself.",
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="Where people reach Firstbell; links in e-mails and texts begin with it.",
+    )
+    mail_from: str | None = Field(
+        None, pattern=r"^[^\s@]+@[^\s@]+$", description="The address that e-mails come from."
+    )
+    smtp_host: str | None = Field(
+        None, description="Mail server for e-mails. It may stand inside: the operator names it."
+    )
+    smtp_port: int = Field(587, gt=0, lt=65_536, description="Its port.")
+    smtp_tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls", description="How the connection to it is encrypted; its certificate is checked."
+    )
+    smtp_user: str | None = Field(None, description="Who signs in there. None: nobody.")
+    smtp_password: SecretStr | None = Field(None, description="That one's password.")
+    govuk_notify_key: SecretStr | None = Field(
+        None, min_length=73, description="API key of GOV.UK Notify."
+    )
+    govuk_notify_url: str | None = Field(
+        None, description="Where GOV.UK Notify is. None: where its client has it."
+    )
+    govuk_notify_email_template: str | None = Field(
+        None,
+        description="Id of its template for e-mails, with ((subject)) and ((body)). Set: e-mails "
+        "go that way and not by SMTP.",
+    )
+    govuk_notify_text_template: str | None = Field(
+        None, description="Id of its template for texts, with ((body))."
+    )
     agreement: Path | None = Field(
         None,
         description="The local information-sharing agreement: a YAML file laid over the national "
@@ -170,6 +201,18 @@ class ServiceSettings(BaseSettings):
     trace_share: float = Field(
         1.0, ge=0, le=1, description="Share of traces that is kept; the same for every service."
     )
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> Self:
+        govuk = self.govuk_notify_email_template or self.govuk_notify_text_template
+        for by, needed in (
+            (self.smtp_host, ("mail_from", "public_url")),
+            (govuk, ("govuk_notify_key", "public_url")),
+        ):
+            missing = [PREFIX + name.upper() for name in needed if getattr(self, name) is None]
+            if by is not None and missing:
+                raise ValueError(f"e-mails and texts need {' and '.join(missing)} too")
+        return self
 
     @classmethod
     def from_environment(cls) -> Self:

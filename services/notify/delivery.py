@@ -25,14 +25,31 @@ class Outcome(StrEnum):
     DEAD = "dead"
 
 
-def outcome_of(status: int | None, age: timedelta) -> Outcome:
-    """Return what an attempt came to; `status` None: no answer. A redirect is no delivery.
+class Verdict(StrEnum):
+    """What a receiver says of one attempt, whichever way it came."""
+
+    TAKEN = "taken"
+    NOT_NOW = "not now"
+    """It refused, or nothing was heard of it."""
+    GONE = "gone"
+    """The address is no more."""
+
+
+def verdict_of(status: int) -> Verdict:
+    """Return what an HTTP answer says. A redirect is no delivery.
 
     Source: Standard Webhooks 1.0.0, on success, 410 and retries.
     """
-    if status is not None and 200 <= status < 300:
+    if 200 <= status < 300:
+        return Verdict.TAKEN
+    return Verdict.GONE if status == 410 else Verdict.NOT_NOW
+
+
+def outcome_of(verdict: Verdict, age: timedelta) -> Outcome:
+    """Return what an attempt came to, of a message of this age."""
+    if verdict is Verdict.TAKEN:
         return Outcome.DELIVERED
-    if status == 410:
+    if verdict is Verdict.GONE:
         return Outcome.GONE
     return Outcome.DEAD if age >= TRIED_FOR else Outcome.RETRY
 

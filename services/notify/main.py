@@ -24,6 +24,7 @@ from services.notify import (
 )
 from services.notify.api import router
 from services.notify.bells import Notifier
+from services.notify.channels import channels_of
 from services.notify.checkpoints import Seal, Sealer
 from services.notify.figures import measure
 from services.notify.lookup import Lookup
@@ -58,12 +59,13 @@ async def _run(app: FastAPI, running: Running) -> None:
     state = app.state
     state.vault = Vault(state.settings)
     state.lookup = Lookup()
+    state.channels = channels_of(state.settings, state.vault)
     state.seal = Seal(state.settings)
     state.relay = Relay(state.database, state.log, state.traces)
     state.sender = Sender(
         state.settings,
         state.database,
-        state.vault,
+        lambda: {kind: open_() for kind, open_ in state.channels.items()},
         lambda db, rows: decide_again(db, state.notifier.rules, state.notifier.now(), rows),
         state.traces,
     )

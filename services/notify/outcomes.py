@@ -10,16 +10,16 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notify import ledger, store, undelivered
+from services.notify.channels.channel import Answer
 from services.notify.delivered import records_of
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, wait_after
-from services.notify.posting import Answer
 
 ATTEMPTS_SHOWN = 60
 """Attempts in a message's log: more than a week has."""
 
 
 class Attempt(NamedTuple):
-    """A message, and what posting it came to."""
+    """A message, and what sending it came to."""
 
     row: Row[Any]
     answer: Answer
@@ -27,7 +27,7 @@ class Attempt(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """Return what it means for the message."""
-        return outcome_of(self.answer.status, self.answer.at - self.row.pending_since)
+        return outcome_of(self.answer.verdict, self.answer.at - self.row.pending_since)
 
 
 async def record(
@@ -74,7 +74,8 @@ def _values(attempt: Attempt, retry_base_s: float) -> dict[str, Any]:
         "state": state,
         "next_attempt_at": next_at,
         "delivered_at": delivered_at,
-        "last_outcome": answer.fault or f"{outcome} ({answer.status})",
+        "last_outcome": answer.fault
+        or (f"{outcome} ({answer.status})" if answer.status else str(outcome)),
         "last_status": answer.status,
         "last_took_ms": round(answer.took_s * 1000),
         "last_attempt_at": answer.at,

@@ -1,12 +1,12 @@
-"""The sender: claims what is due, posts it, and has what each attempt came to recorded.
+"""The sender: claims what is due, sends it, and has what each attempt came to recorded.
 
 Outcomes are recorded, and further messages claimed, many in one transaction; none is open while
-anything is posted.
+anything is sent.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +20,10 @@ from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from libs.common.traces import OFF, TRACEPARENT, Traces
 from services.notify import outcomes, store
+from services.notify.channels.channel import Channel, attempt
 from services.notify.delivery import Outcome
 from services.notify.lanes import Lanes
 from services.notify.outcomes import Attempt
-from services.notify.posting import Poster
-from services.notify.secrets import Vault
 
 log = structlog.get_logger()
 
@@ -34,7 +33,7 @@ LEASE_S = 15.0
 """How much longer than an attempt can last a claimed message is nobody else's."""
 GATHER_S = 0.01
 """How long outcomes are gathered, at least, before they are recorded together."""
-ATTEMPTS = Counter("firstbell_delivery_attempts", "Messages posted", ["service", "outcome"])
+ATTEMPTS = Counter("firstbell_delivery_attempts", "Messages sent", ["service", "outcome"])
 
 Again = Callable[[AsyncConnection, Sequence[Row[Any]]], Awaitable[None]]
 
@@ -43,6 +42,7 @@ class Sender:
     """Delivers what is due. Call `wake` after a commit: it looks at once.
 
     Args:
+        channels: opens the ways to receivers, by the kind of endpoint.
         decide_again: run in the transaction that claims messages, with those claimed.
     """
 
@@ -50,13 +50,13 @@ class Sender:
         self,
         settings: ServiceSettings,
         database: Database,
-        vault: Vault,
+        channels: Callable[[], Mapping[str, Channel]],
         decide_again: Again,
         tracing: Traces = OFF,
     ) -> None:
         self._settings = settings
         self._database = database
-        self._vault = vault
+        self._open = channels
         self._decide_again = decide_again
         self._traces = tracing
         self._lease = timedelta(seconds=settings.delivery_timeout_s + LEASE_S)
@@ -70,7 +70,7 @@ class Sender:
 
     async def run(self, poll_s: float = 0.5) -> None:
         """Send until cancelled."""
-        poster = Poster(self._settings, self._vault)
+        channels = self._open()
         try:
             await self._take_up_again()
             async with asyncio.TaskGroup() as group:
@@ -78,10 +78,11 @@ class Sender:
                     self._woken.clear()
                     began = time.monotonic()
                     for row in await self._record_and_claim():
-                        group.create_task(self._send(poster, row))
+                        group.create_task(self._send(channels.get(row.channel), row))
                     await self._wait(poll_s, time.monotonic() - began)
         finally:
-            await poster.close()
+            for channel in channels.values():
+                await channel.close()
 
     async def _take_up_again(self) -> None:
         # This process is new, or lost its database: nothing is under way under its name.
@@ -98,25 +99,26 @@ class Sender:
         # The dearer a transaction is, the more is gathered for the next one.
         await asyncio.sleep(max(GATHER_S, took_s))
 
-    async def _send(self, poster: Poster, row: Row[Any]) -> None:
+    async def _send(self, channel: Channel | None, row: Row[Any]) -> None:
         try:
             start_ns = time.time_ns()
-            attempt = Attempt(row, await poster.post(row))
-            self._tell(attempt, start_ns)
-            failed = attempt.outcome is not Outcome.DELIVERED
-            self._lanes.note(row.endpoint, failed=failed, took_s=attempt.answer.took_s)
-            ATTEMPTS.labels("notify", attempt.outcome.value).inc()
-            self._done.append(attempt)
+            answer = await attempt(channel, row, self._settings.delivery_timeout_s)
+            done = Attempt(row, answer)
+            self._tell(done, start_ns)
+            failed = done.outcome is not Outcome.DELIVERED
+            self._lanes.note(row.endpoint, failed=failed, took_s=answer.took_s)
+            ATTEMPTS.labels("notify", done.outcome.value).inc()
+            self._done.append(done)
         finally:
             self._lanes.leave(row.endpoint)
             self.wake()
 
-    def _tell(self, attempt: Attempt, start_ns: int) -> None:
-        row = attempt.row
-        told = {"delivery": str(row.id), "outcome": attempt.outcome.value}
+    def _tell(self, done: Attempt, start_ns: int) -> None:
+        row = done.row
+        told = {"delivery": str(row.id), "outcome": done.outcome.value, "channel": row.channel}
         self._traces.told("deliver", {TRACEPARENT: row.traceparent or ""}, start_ns, **told)
-        number, took_ms = row.attempts + 1, round(attempt.answer.took_s * 1000)
-        log.info("message posted", endpoint=str(row.endpoint), attempt=number, ms=took_ms, **told)
+        number, took_ms = row.attempts + 1, round(done.answer.took_s * 1000)
+        log.info("message sent", endpoint=str(row.endpoint), attempt=number, ms=took_ms, **told)
 
     async def _record_and_claim(self) -> list[Row[Any]]:
         done, self._done, now = self._done, [], utc_now()

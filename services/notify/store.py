@@ -37,6 +37,10 @@ ATTEMPTED = (
 )
 """What an attempt changes of a message."""
 
+_OPEN = (
+    Endpoint.disabled_at.is_(None),
+    or_(Endpoint.must_verify.is_(False), Endpoint.verified_at.is_not(None)),
+)
 _OPEN_ENDPOINTS = (
     select(Endpoint.id, Endpoint.practitioner, Endpoint.agency)
     .where(
@@ -44,8 +48,7 @@ _OPEN_ENDPOINTS = (
             Endpoint.practitioner.in_(among("practitioners")),
             Endpoint.agency.in_(among("agencies")),
         ),
-        Endpoint.disabled_at.is_(None),
-        or_(Endpoint.must_verify.is_(False), Endpoint.verified_at.is_not(None)),
+        *_OPEN,
     )
     .order_by(Endpoint.id)
 )
@@ -151,7 +154,7 @@ async def due(
 
 
 def _messages() -> Select[Any]:
-    owners = (Endpoint.practitioner, Endpoint.agency, Endpoint.url)
+    owners = (Endpoint.practitioner, Endpoint.agency, Endpoint.channel, Endpoint.address)
     secrets = (Endpoint.secret, Endpoint.old_secret, Endpoint.old_secret_until)
     query = select(Delivery.__table__, *owners, *secrets)
     return query.join(Endpoint, Endpoint.id == Delivery.endpoint)
@@ -255,7 +258,7 @@ async def endpoints_beside(
             Endpoint.practitioner,
             func.coalesce(Endpoint.agency, Practitioner.agency).label("agency"),
             Endpoint.agency.is_not(None).label("whole"),
-            Endpoint.disabled_at,
+            and_(*_OPEN).label("is_open"),
         )
         .outerjoin(Practitioner, Practitioner.id == Endpoint.practitioner)
         .order_by(Endpoint.id)
@@ -265,7 +268,7 @@ async def endpoints_beside(
         one.id: [
             other.id
             for other in rows
-            if other.id != one.id and other.disabled_at is None and _is_beside(one, other)
+            if other.id != one.id and other.is_open and _is_beside(one, other)
         ]
         for one in rows
         if one.id in endpoints

@@ -229,9 +229,11 @@ class Endpoint(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     practitioner: Mapped[str | None] = mapped_column(String(64), index=True)
     agency: Mapped[str | None] = mapped_column(String(64), index=True)
-    url: Mapped[str]
-    secret: Mapped[bytes] = mapped_column(LargeBinary)
-    """Encrypted."""
+    channel: Mapped[str] = mapped_column(String(10), default="webhook")
+    address: Mapped[str]
+    """A webhook's URL, an e-mail address, a telephone number, or a feed's topic."""
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Encrypted; a webhook's alone."""
     old_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Encrypted; signs as well until `old_secret_until`."""
     old_secret_until: Mapped[datetime | None] = mapped_column(Instant)

@@ -8,6 +8,9 @@ ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=ID)]
 """The id of a practitioner or an agency."""
 
+ChannelKind = Literal["webhook", "email", "text", "feed"]
+"""How an endpoint is reached."""
+
 Role = Literal[
     "attendance_lead", "safeguarding_lead", "headteacher", "attendance_officer",
     "virtual_school_head", "send_officer", "social_worker", "youth_justice_worker",

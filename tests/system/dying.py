@@ -25,10 +25,10 @@ from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.settings import ServiceSettings
 from services.cli import app
 from services.notify import sender
-from services.notify.posting import Poster
+from services.notify.channels.webhook import Webhooks
 
 WHERES = [
-    f"{when} {what}" for what in ("a commit", "publish", "post") for when in ("before", "after")
+    f"{when} {what}" for what in ("a commit", "publish", "send") for when in ("before", "after")
 ]
 WRITES = ("INSERT", "UPDATE", "DELETE")
 FORKS = get_context("forkserver")
@@ -114,7 +114,7 @@ def _live(name: str, command: list[str], folder: Path, env: dict[str, str]) -> N
     steps = _Steps(name, Plan(folder))
     _watch_commits(steps)
     _watch(steps, KafkaEventLog, "publish")
-    _watch(steps, Poster, "post")
+    _watch(steps, Webhooks, "send")
     app(command, standalone_mode=False)
     sys.exit(0)
 

@@ -183,7 +183,7 @@ def test_killed_at_every_step_one_process_comes_to_the_same(tmp_path: Path) -> N
             assert list(told) == list(Told(receiver).webhooks)
     # A register, its event, its mark; the bell's three; an alert; a message claimed and noted.
     assert len([end for end in ends if end.endswith("before a commit")]) >= 9, ends
-    assert len([end for end in ends if end.endswith("after post")]) == 1, ends
+    assert len([end for end in ends if end.endswith("after send")]) == 1, ends
 
 
 @pytest.mark.kafka

@@ -44,7 +44,7 @@ def test_the_logs_lead_from_a_request_to_the_bell_that_it_rang(stack: Stack) -> 
     assert taken["receipt"] == answer.json()["receipt"]
     assert (rung["kind"], rung["change"]) == ("unexplained-absence", "raised")
     sent = decided["deliveries"][0]
-    (posted,) = wait_for(lambda: lines(stack, "message posted", delivery=sent))
+    (posted,) = wait_for(lambda: lines(stack, "message sent", delivery=sent))
     assert posted["outcome"] == "delivered"
     assert decided["deliveries"] == [receiver.received[0].webhook_id]
     (answered,) = lines(stack, "request answered", request=request)

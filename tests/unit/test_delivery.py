@@ -10,9 +10,11 @@ from services.notify.delivery import (
     JITTER,
     TRIED_FOR,
     Outcome,
+    Verdict,
     next_attempt_at,
     outcome_of,
     seconds_of,
+    verdict_of,
     wait_after,
 )
 
@@ -36,12 +38,15 @@ YOUNG, OLD = timedelta(seconds=1), TRIED_FOR
         (500, YOUNG, Outcome.RETRY),
         (500, TRIED_FOR - timedelta(microseconds=1), Outcome.RETRY),
         (500, TRIED_FOR, Outcome.DEAD),
-        (None, YOUNG, Outcome.RETRY),
-        (None, OLD, Outcome.DEAD),
     ],
 )
-def test_an_answer_means(status: int | None, age: timedelta, outcome: Outcome) -> None:
-    assert outcome_of(status, age) is outcome
+def test_an_answer_means(status: int, age: timedelta, outcome: Outcome) -> None:
+    assert outcome_of(verdict_of(status), age) is outcome
+
+
+@pytest.mark.parametrize(("age", "outcome"), [(YOUNG, Outcome.RETRY), (OLD, Outcome.DEAD)])
+def test_no_answer_is_no_delivery(age: timedelta, outcome: Outcome) -> None:
+    assert outcome_of(Verdict.NOT_NOW, age) is outcome
 
 
 @pytest.mark.parametrize(
@@ -81,12 +86,12 @@ def test_the_last_attempt_falls_on_the_end_of_the_schedule_and_is_followed_by_no
     last = next_attempt_at(NOW, timedelta(hours=4), created_at)
 
     assert last == created_at + TRIED_FOR
-    assert outcome_of(500, last - created_at) is Outcome.DEAD
+    assert outcome_of(Verdict.NOT_NOW, last - created_at) is Outcome.DEAD
 
 
 def test_a_receiver_that_is_away_all_week_is_tried_dozens_of_times_and_then_no_more() -> None:
     now, attempts = NOW, 1
-    while outcome_of(None, now - NOW) is Outcome.RETRY:
+    while outcome_of(Verdict.NOT_NOW, now - NOW) is Outcome.RETRY:
         now = next_attempt_at(now, wait_after(attempts, 5.0, ID), NOW)
         attempts += 1
 

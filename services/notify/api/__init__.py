@@ -17,11 +17,12 @@ from services.notify.api import (
     sharing,
     silences,
     standing_in,
+    verifying,
 )
 
 router = APIRouter(prefix="/v1")
 for part in (
-    directory, involvements, restrictions, endpoints, deliveries, alerts, approvals, sharing,
+    directory, involvements, restrictions, endpoints, verifying, deliveries, alerts, approvals, sharing,
     disclosures, record, silences, standing_in, preferences, impact,
 ):  # fmt: skip
     router.include_router(part.router)

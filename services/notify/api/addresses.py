@@ -1,15 +1,48 @@
-"""Where a webhook may go: https, without a user name, and to public addresses alone."""
+"""Where messages may go: webhooks to public https addresses, e-mails and texts to well-formed ones."""
 
 import asyncio
+import re
 from urllib.parse import urlsplit
 
 from yarl import URL
 
+from services.notify.api.endpoint_forms import EndpointIn
 from services.notify.api.parts import wrong
+from services.notify.channels.feed import topic_of
 from services.notify.egress import is_public, may_be_public
 from services.notify.lookup import Lookup
 
 LOOKUP_S = 3.0
+FORMS = {
+    "email": (
+        re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"),
+        "an e-mail address",
+    ),
+    "text": (re.compile(r"\+[1-9][0-9]{7,14}"), "a telephone number, as +447700900123"),
+}
+"""What an address looks like. Source: HTML, 4.10.5.1.5, for e-mail; ITU-T E.164 for telephones."""
+
+
+async def address_of(endpoint: EndpointIn, lookup: Lookup, *, private_too: bool) -> str:
+    """Return where an endpoint's messages go.
+
+    Raises:
+        InvalidRequest: with the reason.
+    """
+    channel, url, address = endpoint.channel, endpoint.url, endpoint.address
+    if (url is None) != (channel != "webhook") or (address is None) != (channel not in FORMS):
+        raise wrong(["body"], "a url for a webhook, an address for an e-mail or text, else neither")
+    if url is not None:
+        await check(url, lookup, private_too=private_too)
+        return url
+    if address is not None:
+        form, what = FORMS[channel]
+        if not form.fullmatch(address):
+            raise wrong(["body", "address"], what)
+        return address
+    if endpoint.agency is None:
+        raise wrong(["body", "agency"], "an agency: feeds are agencies' own")
+    return topic_of(endpoint.agency)
 
 
 async def check(url: str, lookup: Lookup, *, private_too: bool) -> None:

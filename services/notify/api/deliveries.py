@@ -23,10 +23,10 @@ from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
 from services.notify import retelling
 from services.notify.api.access import EndpointWriter
 from services.notify.api.owning import must_be_open, own
+from services.notify.channels.wording import CHALLENGE
 from services.notify.tables import Delivery
 
 router = APIRouter(tags=["endpoints"])
-CHALLENGE = "endpoint.challenge"
 State = Literal["pending", "delivered", "dead"]
 
 
@@ -44,7 +44,9 @@ class DeliveryOut(BaseModel):
     sequence: int | None = Field(
         description="From 1 without a gap among the endpoint's messages; also in the signed body."
     )
-    last_status: int | None = Field(description="What the receiver answered last.")
+    last_status: int | None = Field(
+        description="What the receiver answered last, in HTTP's numbers, by e-mail in SMTP's."
+    )
     last_took_ms: int | None
     last_attempt_at: datetime | None
 

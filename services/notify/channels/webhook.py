@@ -1,20 +1,17 @@
-"""Posting one message: signed, to public addresses alone, cut off in time, its answer bounded."""
+"""Webhooks: signed, to public addresses alone, the answer bounded."""
 
 import asyncio
 import ssl
-import time
-from datetime import datetime
-from typing import Any, NamedTuple
 
 import aiohttp
-from sqlalchemy import Row
 from standardwebhooks import Webhook
 from yarl import URL
 
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify.bounded import AnswerTooLong, BoundedAnswer
-from services.notify.delivery import seconds_of
+from services.notify.channels.channel import Message, Said
+from services.notify.delivery import verdict_of
 from services.notify.egress import AddressRefused, guarded_socket, may_be_public, small_socket
 from services.notify.lookup import Resolver
 from services.notify.secrets import Vault
@@ -29,7 +26,6 @@ FAULTS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError),
         "its certificate is not valid",
     ),
-    ((TimeoutError,), "no answer in time"),
     ((aiohttp.InvalidURL, ValueError), "not an address"),
     ((AnswerTooLong,), "too long an answer"),
     ((aiohttp.ClientProxyConnectionError,), "the proxy cannot be connected to"),
@@ -41,17 +37,7 @@ FAULTS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 """What errors mean, in words for the endpoint's owner; the first that fits."""
 
 
-class Answer(NamedTuple):
-    """What an attempt came to: a status, or a fault in a few words that name no address."""
-
-    status: int | None
-    fault: str | None
-    retry_after_s: float | None
-    at: datetime
-    took_s: float
-
-
-class Poster:
+class Webhooks:
     """One client for all messages, with connections kept open between them.
 
     With `egress_proxy` set every connection goes to the proxy. Names are resolved there: it must
@@ -60,7 +46,6 @@ class Poster:
 
     def __init__(self, settings: ServiceSettings, vault: Vault) -> None:
         self._vault = vault
-        self._timeout_s = settings.delivery_timeout_s
         self._proxy = settings.egress_proxy
         self._https_alone = not settings.allow_private_endpoints
         guard = self._https_alone and self._proxy is None
@@ -83,59 +68,48 @@ class Poster:
         """Close every connection."""
         await self._client.close()
 
-    async def post(self, row: Row[Any]) -> Answer:
-        """Post a message; whatever one address, answer or secret can do is told, never raised."""
-        began = time.monotonic()
-        status, fault, retry_after = None, None, None
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                status, retry_after = await self._exchange(row)
-        except Exception as error:
-            fault = fault_of(error)
-        now = utc_now()
-        return Answer(status, fault, seconds_of(retry_after, now), now, time.monotonic() - began)
-
-    async def _exchange(self, row: Row[Any]) -> tuple[int, str | None]:
-        url = URL(row.url)
+    async def send(self, message: Message) -> Said:
+        """Post a message, signed."""
+        url = URL(message.address)
         if self._https_alone and (url.scheme != "https" or not may_be_public(url.raw_host or "")):
             raise AddressRefused("not an https address of a public host")
         async with self._client.post(
             url,
-            data=row.body.encode(),
-            headers=signed(self._vault, row),
+            data=message.body.encode(),
+            headers=signed(self._vault, message),
             allow_redirects=False,
             proxy=self._proxy,
         ) as answer:
             await _finish(answer)
-            return answer.status, answer.headers.get("retry-after")
+            retry_after = answer.headers.get("retry-after")
+            return Said(verdict_of(answer.status), answer.status, retry_after)
+
+    def fault_of(self, error: Exception) -> str:
+        """Return what went wrong between here and the receiver."""
+        if _refused(error):
+            return "not a public address"
+        for kinds, words in FAULTS:
+            if isinstance(error, kinds):
+                return words
+        return type(error).__name__
 
 
-def signed(vault: Vault, row: Row[Any]) -> dict[str, str]:
+def signed(vault: Vault, message: Message) -> dict[str, str]:
     """Return a message's headers, with a signature by each secret that is in force.
 
     Source: Standard Webhooks 1.0.0.
     """
     now = utc_now()
-    secrets = [row.secret]
-    if row.old_secret is not None and row.old_secret_until > now:
-        secrets.append(row.old_secret)
-    signatures = [Webhook(vault.open(s)).sign(str(row.id), now, row.body) for s in secrets]
+    secrets = [message.secret]
+    if message.old_secret is not None and message.old_secret_until > now:
+        secrets.append(message.old_secret)
+    signatures = [Webhook(vault.open(s)).sign(str(message.id), now, message.body) for s in secrets]
     return {
         "content-type": "application/json",
-        "webhook-id": str(row.id),
+        "webhook-id": str(message.id),
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def fault_of(error: Exception) -> str:
-    """Return what went wrong, in words that hold nothing of the message or the answer."""
-    if _refused(error):
-        return "not a public address"
-    for kinds, words in FAULTS:
-        if isinstance(error, kinds):
-            return words
-    return type(error).__name__
 
 
 def _refused(error: BaseException | None) -> bool:

@@ -1,0 +1,30 @@
+"""Endpoints are reached by webhook, e-mail, text or feed.
+
+Why: somebody without a case system is reached all the same, and what does not arrive in one way is
+told in another.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20261202_reached"
+down_revision = "20261201_follow_up"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("endpoint") as table:
+        table.alter_column("url", new_column_name="address", existing_type=sa.String())
+        table.alter_column("secret", existing_type=sa.LargeBinary(), nullable=True)
+        table.add_column(
+            sa.Column("channel", sa.String(10), nullable=False, server_default="webhook")
+        )
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SET LOCAL firstbell.everything = 'on'")
+    op.execute("DELETE FROM endpoint WHERE channel <> 'webhook'")
+    with op.batch_alter_table("endpoint") as table:
+        table.drop_column("channel")
+        table.alter_column("secret", existing_type=sa.LargeBinary(), nullable=False)
+        table.alter_column("address", new_column_name="url", existing_type=sa.String())
