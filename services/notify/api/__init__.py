@@ -22,7 +22,7 @@ from services.notify.api import (
 
 router = APIRouter(prefix="/v1")
 for part in (
-    directory, involvements, restrictions, endpoints, verifying, deliveries, alerts, approvals, sharing,
-    disclosures, record, silences, standing_in, preferences, impact,
+    directory, involvements, restrictions, endpoints, verifying, deliveries, alerts, approvals,
+    sharing, disclosures, record, silences, standing_in, preferences, impact,
 ):  # fmt: skip
     router.include_router(part.router)

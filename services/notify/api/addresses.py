@@ -1,4 +1,4 @@
-"""Where messages may go: webhooks to public https addresses, e-mails and texts to well-formed ones."""
+"""Where messages may go: webhooks to public https addresses, e-mails to what looks like one."""
 
 import asyncio
 import re

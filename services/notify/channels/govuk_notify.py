@@ -29,6 +29,7 @@ class GovukNotify:
     """Sends to one kind of address; a message's `reference` there is its id."""
 
     def __init__(self, settings: ServiceSettings, kind: Literal["email", "text"]) -> None:
+        assert settings.govuk_notify_key is not None  # else the settings would have refused
         self._key, self._kind = settings.govuk_notify_key, kind
         self._base = str(settings.public_url)
         self._template = settings.govuk_notify_email_template
@@ -62,7 +63,7 @@ class GovukNotify:
     def _post(self, message: Message) -> int:
         words = words_of(json.loads(message.body), self._base)
         # A client is for one thread.
-        client = NotificationsAPIClient(self._key and self._key.get_secret_value(), **self._more)
+        client = NotificationsAPIClient(self._key.get_secret_value(), **self._more)
         to = {"template_id": self._template, "reference": str(message.id)}
         try:
             if self._kind == "email":
