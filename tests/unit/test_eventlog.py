@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.eventlog_kafka import SESSION_MS, KafkaEventLog
-from libs.common.events import BELLS, DEAD_LETTERS, INVOLVEMENTS, REGISTERS
+from libs.common.events import BELLS, DEAD_LETTERS, FEED, INVOLVEMENTS, REGISTERS
 from tests.conftest import until
 
 
@@ -152,6 +152,19 @@ async def test_records_published_elsewhere_while_it_reads_come_too(log: Log) -> 
     assert reader.values() == ["a", "b"]
 
 
+async def test_a_topic_beside_the_services_own_is_made_once_and_keeps_one_order(log: Log) -> None:
+    topic = f"{FEED}{uuid4()}"
+    await log.here.make(topic)
+    await log.again().make(topic)
+    await log.publish("1", "2", "3", topic=topic)
+    await log.publish("4", topic=topic, key="another")
+    reader = Reader()
+
+    await reader.read(log.here, [topic], 4)
+
+    assert reader.values() == ["1", "2", "3", "4"]
+
+
 async def test_a_group_reads_the_topics_that_it_named_and_no_other(log: Log) -> None:
     await log.publish("a")
     await log.publish("b", topic=log.second)
@@ -231,6 +244,8 @@ async def test_a_kafka_that_is_not_there_is_away() -> None:
 
     with pytest.raises(LogUnavailable):
         await log.publish([Message("first", "k", b"", {})])
+    with pytest.raises(LogUnavailable):
+        await log.make("first")
     with pytest.raises(LogUnavailable):
         await log.waiting({("first", 0): 0})
     with pytest.raises(LogUnavailable):
