@@ -15,6 +15,7 @@ from libs.common.events import (
     CALENDAR,
     COMPACTED,
     DEAD_LETTERS,
+    FEED,
     FOLLOW_UPS,
     INVOLVEMENTS,
     REGISTERS,
@@ -147,10 +148,12 @@ def test_each_service_writes_and_reads_the_topics_that_it_must_and_changes_none(
     assert rights["ingest"]["Write"] == {REGISTERS, ROLL, CALENDAR}
     assert rights["risk"]["Write"] == {BELLS, FOLLOW_UPS} | {t + DEAD_LETTERS for t in risk.READS}
     assert rights["risk"]["Read"] == {*risk.READS, "risk"}
-    assert rights["notify"]["Write"] == {INVOLVEMENTS} | {t + DEAD_LETTERS for t in notify.READS}
+    written = {INVOLVEMENTS, FEED} | {t + DEAD_LETTERS for t in notify.READS}
+    assert rights["notify"]["Write"] == written
+    assert rights["notify"]["Create"] == {FEED}
     assert rights["notify"]["Read"] == {*notify.READS, "notify"}
     assert {operation for user in rights.values() for operation in user} == {
-        "Describe", "Read", "Write",
+        "Create", "Describe", "Read", "Write",
     }  # fmt: skip
     assert set(rights["lag"]) == {"Describe"}
 
@@ -188,6 +191,25 @@ def test_nothing_comes_in_and_no_service_goes_out_but_where_a_way_is_named(
     internet = policies["notify-reaches-the-internet"]
     assert internet["podSelector"] == {"matchLabels": {"firstbell.uk/service": "notify"}}
     assert [port["port"] for way in internet["egress"] for port in way["ports"]] == [443]
+
+
+def test_what_sends_e_mails_signs_in_with_a_secret_that_no_other_pod_has(
+    built: list[Resource],
+) -> None:
+    named = {"FIRSTBELL_SMTP_PASSWORD", "FIRSTBELL_GOVUK_NOTIFY_KEY"}
+    having = {
+        (deployment["metadata"]["name"], name)
+        for deployment in of_kind(built, "Deployment", "Job")
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+        for name in named & {variable["name"] for variable in container["env"]}
+    }
+    (settings,) = [
+        c["data"] for c in of_kind(built, "ConfigMap") if c["metadata"]["name"] == "settings"
+    ]
+
+    assert {pod for pod, _ in having} == {"notify"}
+    assert len(having) == 1
+    assert not named & set(settings)
 
 
 def test_the_ingress_has_one_prefix_a_service(built: list[Resource]) -> None:
