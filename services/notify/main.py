@@ -18,6 +18,7 @@ from services.notify import (
     escalating,
     holding,
     holding_store,
+    late,
     life_store,
     sharing_rules,
     undelivered,
@@ -42,6 +43,7 @@ ROUNDS: Mapping[str, tuple[Due, Take]] = {
     "escalations": (life_store.bells_unanswered, escalating.pass_on),
     "held": (holding_store.alerts_due, holding.let_go),
     "undelivered": (undelivered.overdue, undelivered.end),
+    "late": (late.endpoints_late, late.tell_others),
 }
 """What is due by the clock, and what is done then."""
 

@@ -251,6 +251,8 @@ class Endpoint(Base):
     challenge_until: Mapped[datetime | None] = mapped_column(Instant)
     last_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     """The number of the newest message to it."""
+    late_told_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When its owner was last told elsewhere that its messages do not arrive."""
 
 
 _PENDING_DIGESTS = text("state = 'pending' AND type = 'alert.digest'")

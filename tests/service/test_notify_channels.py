@@ -431,3 +431,49 @@ async def test_events_of_feeds_are_erased_by_their_time(house: House) -> None:
     later = datetime.fromisoformat(body["timestamp"]) + timedelta(days=1)
 
     assert await house.app.state.log.erase_before(later) >= 1
+
+
+async def test_what_a_webhook_has_not_taken_for_an_hour_is_announced_by_e_mail_once(
+    house: House, server: MailServer
+) -> None:
+    await add_verified(house, server)
+    with CaseSystem(*[Answer(500)] * 1000) as system:
+        made = await add(house, url=system.url())
+        await house.tell(bell())
+        await server.has(2)
+        await tried(house, made)
+        late = house.app.state.rounds["late"]
+        await late.look()
+        assert len(server.got) == 2
+        old = "UPDATE delivery SET pending_since = datetime(pending_since, '-61 minutes')"
+        await house.execute(f"{old} WHERE state = 'pending'")
+        await late.look()
+        await late.look()
+        mails = await server.has(3)
+        await house.execute("UPDATE endpoint SET late_told_at = datetime('now', '-5 hours')")
+        await late.look()
+        again = await server.has(4)
+
+    assert "Messages to another of your endpoints do not arrive." in mails[2][1].get_content()
+    assert again[3][1]["Subject"] == mails[2][1]["Subject"]
+    assert again[3][1]["Message-ID"] != mails[2][1]["Message-ID"]
+
+
+async def test_an_endpoint_that_its_owner_has_paused_is_not_late(
+    house: House, server: MailServer
+) -> None:
+    mail = await add_verified(house, server)
+    with CaseSystem() as system:
+        made = await add(house, url=system.url())
+        await call(house, made, "pause")
+        await house.tell(bell())
+        await server.has(2)
+        await house.execute(
+            "UPDATE delivery SET pending_since = datetime(pending_since, '-2 hours')"
+        )
+        await house.app.state.rounds["late"].look()
+
+    assert [one["type"] for one in await house.deliveries(mail)] == [
+        "alert.raised",
+        "endpoint.challenge",
+    ]
