@@ -29,6 +29,7 @@ from services.notify.channels import channels_of
 from services.notify.checkpoints import Seal, Sealer
 from services.notify.figures import measure
 from services.notify.lookup import Lookup
+from services.notify.receipts import Receipts
 from services.notify.retelling import decide_again
 from services.notify.retention import erase
 from services.notify.rounds import Due, Round, Take
@@ -92,6 +93,9 @@ async def _run(app: FastAPI, running: Running) -> None:
         )
         for name, (due, take) in ROUNDS.items()
     }
+    state.receipts = Receipts(state.settings, state.database, state.sender.wake)
+    if state.receipts.kinds:
+        running.start("receipts", state.receipts.run)
     running.start("rules", state.watcher.run)
     for name, round in state.rounds.items():
         running.start(name, round.run)

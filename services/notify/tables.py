@@ -301,5 +301,7 @@ class Delivery(Base):
     last_status: Mapped[int | None]
     last_took_ms: Mapped[int | None]
     last_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    receipt: Mapped[str | None] = mapped_column(String(30))
+    """What GOV.UK Notify said in the end of what it had taken."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
     """The trace of what it tells; it goes to our own collector, never to the receiver."""

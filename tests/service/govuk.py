@@ -1,10 +1,11 @@
-"""A stand-in for GOV.UK Notify on a free port of 127.0.0.1: its two calls that send."""
+"""A stand-in for GOV.UK Notify on a free port of 127.0.0.1: what sends, and what it says later."""
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import jwt
@@ -22,6 +23,8 @@ class Govuk:
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.answers: list[int] = []
+        self.statuses: dict[str, str] = {}
+        """By whom it goes to, what it says later; of all others: delivered."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._open = True
@@ -69,6 +72,16 @@ def _handler(there: Govuk) -> type[BaseHTTPRequestHandler]:
             status = there.answers.pop(0) if there.answers else 201
             # As it does, a refusal repeats what it refuses.
             said = {"id": str(UUID(int=5)), "errors": [{"message": f"Not valid: {body}"}]}
+            self._answer(status, said)
+
+        def do_GET(self) -> None:
+            reference = parse_qs(urlsplit(self.path).query)["reference"][0]
+            known = [one for one in reversed(there.got) if one["reference"] == reference]
+            to = [one.get("email_address") or one.get("phone_number") for one in known]
+            found = [{"status": there.statuses.get(one, "delivered")} for one in to]
+            self._answer(200, {"notifications": found, "links": {}})
+
+        def _answer(self, status: int, said: dict[str, Any]) -> None:
             answer = json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from libs.common.eventlog import Record
 from libs.common.events import FEED
 from libs.common.settings import ServiceSettings
+from services.notify.channels.govuk_notify import GovukNotify
 from tests.conftest import until
 from tests.service.govuk import EMAIL_TEMPLATE, KEY, TEXT_TEMPLATE, Govuk
 from tests.service.mail import PASSWORD, USER, MailServer
@@ -477,3 +478,71 @@ async def test_an_endpoint_that_its_owner_has_paused_is_not_late(
         "alert.raised",
         "endpoint.challenge",
     ]
+
+
+async def told_by_govuk(
+    house: House, there: Govuk, says: str, channel: str = "text", address: str = PHONE
+) -> dict[str, Any]:
+    """Send a challenge, then ask what became of it: that it says."""
+    made = await add(house, channel=channel, address=address)
+    await call(house, made, "challenge")
+    await come_to(house, made, "delivered")
+    there.statuses[address] = says
+    await house.execute("UPDATE delivery SET delivered_at = datetime(delivered_at, '-40 seconds')")
+    govuk = GovukNotify(house.app.state.settings, "text")
+    await house.app.state.receipts.look(govuk)
+    await govuk.close()
+    return made
+
+
+@pytest.mark.parametrize("says", ["delivered", "sent", "sending", "created"])
+async def test_what_govuk_notify_has_in_hand_or_has_delivered_stays_delivered(
+    govuk: tuple[House, Govuk], says: str
+) -> None:
+    house, there = govuk
+    made = await told_by_govuk(house, there, says)
+
+    assert [one["state"] for one in await house.deliveries(made)] == ["delivered"]
+
+
+async def test_an_address_that_govuk_notify_finds_nobody_at_ends_its_endpoint(
+    govuk: tuple[House, Govuk],
+) -> None:
+    house, there = govuk
+    made = await told_by_govuk(house, there, "permanent-failure", "email", SAM)
+
+    (dead,) = await house.deliveries(made)
+    assert (dead["state"], dead["delivered_at"]) == ("dead", None)
+    assert dead["last_outcome"] == "GOV.UK Notify says permanent-failure"
+    assert (await house.get(f"/v1/endpoints/{made['id']}"))["disabled_at"]
+
+
+async def test_an_alert_that_never_came_by_text_is_told_elsewhere(
+    govuk: tuple[House, Govuk],
+) -> None:
+    house, there = govuk
+    made = await add(house, channel="text", address=PHONE)
+    await house.execute("UPDATE endpoint SET verified_at = datetime('now')")
+    with CaseSystem() as agencys:
+        await add(house, agency="care", url=agencys.url())
+        await house.tell(bell())
+        await come_to(house, made, "delivered")
+        there.statuses[PHONE] = "permanent-failure"
+        await house.execute("UPDATE delivery SET delivered_at = datetime('now', '-40 seconds')")
+        asking = GovukNotify(house.app.state.settings, "text")
+        await house.app.state.receipts.look(asking)
+        await asking.close()
+        notice = json.loads((await agencys.has(2))[1].body)
+
+    assert notice["type"] == "delivery.failed"
+
+
+async def test_what_govuk_notify_could_not_deliver_is_sent_again(
+    govuk: tuple[House, Govuk],
+) -> None:
+    house, there = govuk
+    made = await told_by_govuk(house, there, "technical-failure")
+    first, again = await there.has(2)
+
+    assert first["reference"] == again["reference"]
+    assert (await come_to(house, made, "delivered"))["attempts"] == 2

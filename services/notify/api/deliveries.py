@@ -166,7 +166,8 @@ async def replay_since(
 
 def _again() -> dict[str, Any]:
     now = utc_now()
-    return {"state": "pending", "next_attempt_at": now, "pending_since": now, "leased_until": None}
+    again = {"state": "pending", "leased_until": None, "receipt": None}
+    return {**again, "next_attempt_at": now, "pending_since": now}
 
 
 async def _message(db: Any, caller: Caller, id: UUID) -> Row[Any]:

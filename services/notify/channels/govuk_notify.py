@@ -6,8 +6,11 @@ Its templates are the service's at GOV.UK Notify, and hold nothing but `((subjec
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Literal
+from uuid import UUID
 
 import requests
 from notifications_python_client.errors import HTTPError
@@ -60,22 +63,43 @@ class GovukNotify:
         """Let go of the threads; what they have in hand ends by its own time limit."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _post(self, message: Message) -> int:
-        words = words_of(json.loads(message.body), self._base)
+    async def status_of(self, id: UUID) -> str:
+        """Return what it says by now of a message that it has taken; empty: it knows none.
+
+        Raises:
+            HTTPError: it does not say.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._status, str(id))
+
+    def _status(self, id: str) -> str:
+        with self._client() as client:
+            # The newest first: a message that was sent twice has two.
+            found = client.get_all_notifications(reference=id)["notifications"]
+        return str(found[0]["status"]) if found else ""
+
+    @contextmanager
+    def _client(self) -> Iterator[NotificationsAPIClient]:
         # A client is for one thread.
         client = NotificationsAPIClient(self._key.get_secret_value(), **self._more)
+        try:
+            yield client
+        finally:
+            client.request_session.close()
+
+    def _post(self, message: Message) -> int:
+        words = words_of(json.loads(message.body), self._base)
         to = {"template_id": self._template, "reference": str(message.id)}
         try:
-            if self._kind == "email":
-                to |= {"email_address": message.address}
-                client.send_email_notification(personalisation=words._asdict(), **to)
-            else:
-                to |= {"phone_number": message.address}
-                client.send_sms_notification(personalisation={"body": words.body}, **to)
+            with self._client() as client:
+                if self._kind == "email":
+                    to |= {"email_address": message.address}
+                    client.send_email_notification(personalisation=words._asdict(), **to)
+                else:
+                    to |= {"phone_number": message.address}
+                    client.send_sms_notification(personalisation={"body": words.body}, **to)
         except HTTPError as refused:
             if refused.response is None:
                 raise
             return refused.status_code
-        finally:
-            client.request_session.close()
         return 201
