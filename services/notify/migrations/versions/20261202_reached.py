@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261202_reached"
-down_revision = "20261201_follow_up"
+down_revision = "20261202_in_whose_hand"
 
 
 def upgrade() -> None:
