@@ -6,48 +6,49 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
-from libs.common.school_day import utc_now
-from services.notify import outcomes, posting, routing
-from services.notify.delivery import Outcome
-from services.notify.posting import Answer, Poster
+from services.notify import outcomes, routing
+from services.notify.channels import webhook
+from services.notify.channels.channel import Said
+from services.notify.channels.webhook import Webhooks
+from services.notify.delivery import Outcome, Verdict
 from tests.torture.planted import WINDOW_S, replace
 
 
 def new_id_each_time() -> None:
     """The sender makes a new webhook-id for each attempt."""
-    usual = posting.signed
+    usual = webhook.signed
 
     def signed(vault: Any, row: Any) -> dict[str, str]:
         another: Any = SimpleNamespace(**{**row._mapping, "id": uuid4()})
         return usual(vault, another)
 
-    replace(posting, "signed", signed)
+    replace(webhook, "signed", signed)
 
 
 def noted_before_sent() -> None:
     """The sender notes a message as delivered before it has sent it."""
-    usual = Poster.post
+    usual = Webhooks.send
     sending: set[Any] = set()
 
-    async def post(self: Poster, row: Any) -> Answer:
+    async def send(self: Webhooks, message: Any) -> Said:
         async def later() -> None:
             await asyncio.sleep(WINDOW_S)
-            await usual(self, row)
+            await usual(self, message)
 
         task = asyncio.create_task(later())
         sending.add(task)
         task.add_done_callback(sending.discard)
-        return Answer(204, None, None, utc_now(), 0.0)
+        return Said(Verdict.TAKEN, 204)
 
-    replace(Poster, "post", post)
+    replace(Webhooks, "send", send)
 
 
 def gives_up() -> None:
     """The sender takes a receiver's refusal for the end of the matter."""
     usual = outcomes.outcome_of
 
-    def outcome_of(status: int | None, age: timedelta) -> Outcome:
-        found = usual(status, age)
+    def outcome_of(verdict: Verdict, age: timedelta) -> Outcome:
+        found = usual(verdict, age)
         return Outcome.DELIVERED if found is Outcome.RETRY else found
 
     replace(outcomes, "outcome_of", outcome_of)
