@@ -6,8 +6,8 @@ Why: it takes what looks like an address, and knows only later whether anybody i
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261204_receipts"
-down_revision = "20261203_late"
+revision = "20261206_receipts"
+down_revision = "20261205_late"
 
 
 def upgrade() -> None:

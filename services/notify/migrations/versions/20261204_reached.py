@@ -7,8 +7,8 @@ told in another.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261202_reached"
-down_revision = "20261202_in_whose_hand"
+revision = "20261204_reached"
+down_revision = "20261203_due"
 
 
 def upgrade() -> None:

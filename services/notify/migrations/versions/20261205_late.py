@@ -6,8 +6,8 @@ Why: a week is long to learn that a receiver is dead, and hearing it every minut
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261203_late"
-down_revision = "20261202_reached"
+revision = "20261205_late"
+down_revision = "20261204_reached"
 
 
 def upgrade() -> None:
