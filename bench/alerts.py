@@ -95,7 +95,12 @@ async def _directory(database: Database, vault: Vault, urls: Sequence[str]) -> N
         ]
         await db.execute(insert(Involvements), children)
         endpoints = [
-            {"id": id_of(url), "practitioner": one, "url": url, "secret": vault.seal(new_secret())}
+            {
+                "id": id_of(url),
+                "practitioner": one,
+                "address": url,
+                "secret": vault.seal(new_secret()),
+            }
             for one, url in zip(people, urls, strict=True)
         ]
         await db.execute(insert(Endpoint), endpoints)

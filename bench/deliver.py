@@ -99,7 +99,7 @@ async def _until_only_dead_are_left(
         select(func.count())
         .select_from(Delivery)
         .join(Endpoint, Endpoint.id == Delivery.endpoint)
-        .where(Delivery.state == "pending", Endpoint.url.not_in(dead))
+        .where(Delivery.state == "pending", Endpoint.address.not_in(dead))
     )
     async with asyncio.timeout(PATIENCE_S):
         while True:
@@ -128,14 +128,14 @@ async def _let_a_week_pass(database: Database) -> None:
 
 async def _messages(database: Database, vault: Vault) -> list[Message]:
     query = (
-        select(Endpoint.url, Endpoint.secret, Delivery.id, Delivery.body)
+        select(Endpoint.address, Endpoint.secret, Delivery.id, Delivery.body)
         .join(Endpoint, Endpoint.id == Delivery.endpoint)
         .where(Delivery.state == "delivered")
         .order_by(Delivery.number)
     )
     async with database.reading() as db:
         rows = await db.execute(query)
-        return [Message(r.url, vault.open(r.secret), str(r.id), r.body) for r in rows]
+        return [Message(r.address, vault.open(r.secret), str(r.id), r.body) for r in rows]
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import sharing_rules
+from services.notify.channels.webhook import Webhooks
 from services.notify.retelling import decide_again
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
@@ -63,7 +64,7 @@ async def _send_until_told(settings: ServiceSettings, pipe: Connection) -> None:
         sender = Sender(
             settings,
             database,
-            Vault(settings),
+            lambda: {"webhook": Webhooks(settings, Vault(settings))},
             lambda db, rows: decide_again(db, rules, utc_now(), rows),
         )
         pipe.send(time.monotonic())
