@@ -7,11 +7,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from cryptography.fernet import Fernet
+from notifications_python_client.errors import HTTPError
 from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -21,6 +23,8 @@ from libs.common.database import Database
 from libs.common.events import DEAD_LETTERS, TOPICS
 from libs.common.school_day import utc_now
 from libs.common.settings import PREFIX, ServiceSettings, SettingsRefused, UnknownSetting
+from services.notify.channels.govuk_notify import GovukNotify
+from services.notify.channels.smtp import Smtp
 
 SERVICES = ("ingest", "risk", "notify")
 CLOCK_APART_MAX_S = 2.0
@@ -170,6 +174,32 @@ async def check_keys(settings: ServiceSettings) -> AsyncIterator[Finding]:
         yield Finding("keys", what, "See FIRSTBELL_JWKS_URL, and the way from here to it.")
 
 
+async def check_mail(settings: ServiceSettings) -> AsyncIterator[Finding]:
+    """Whether the mail server lets us in, and GOV.UK Notify knows the key; nothing is sent."""
+    if settings.smtp_host is None and settings.govuk_notify_key is None:
+        yield Finding("mail", "None is set: alerts go to webhooks and feeds alone.")
+    if settings.smtp_host is not None:
+        smtp = Smtp(settings)
+        try:
+            await smtp.sign_in()
+        except Exception as error:
+            remedy = "See FIRSTBELL_SMTP_…, the way from here to it, and its certificate."
+            yield Finding("mail", f"E-mails cannot go out: {smtp.fault_of(error)}.", remedy)
+        else:
+            yield Finding("mail", "The mail server lets us in.")
+    if settings.govuk_notify_key is not None:
+        govuk = GovukNotify(settings, "text")
+        try:
+            await govuk.status_of(UUID(int=0))
+        except HTTPError as error:
+            what = f"GOV.UK Notify answers {error.status_code}."
+            yield Finding("mail", what, "See FIRSTBELL_GOVUK_NOTIFY_KEY, and the way to it.")
+        else:
+            yield Finding("mail", "GOV.UK Notify knows the key.")
+        finally:
+            await govuk.close()
+
+
 Check = Callable[[ServiceSettings], AsyncIterator[Finding]]
 
 CHECKS: Mapping[str, Check] = {
@@ -178,6 +208,7 @@ CHECKS: Mapping[str, Check] = {
     "kafka": check_kafka,
     "clock": check_clock,
     "keys": check_keys,
+    "mail": check_mail,
 }
 
 

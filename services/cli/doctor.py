@@ -17,6 +17,7 @@ class Check(StrEnum):
     kafka = "kafka"
     clock = "clock"
     keys = "keys"
+    mail = "mail"
 
 
 def doctor(
@@ -25,7 +26,7 @@ def doctor(
         float, typer.Option(min=0, help="Seconds to wait for all to be well, e.g. for migrations.")
     ] = 0,
 ) -> None:
-    """Check settings, database, migrations, Kafka, clock and keys; say what to do. 1 if ill."""
+    """Check settings, database, migrations, Kafka, clock, keys, mail; say what to do. 1 if ill."""
     settings = settings_or_findings()
     if isinstance(settings, list):
         findings = settings

@@ -5,6 +5,7 @@ import base64
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
@@ -12,6 +13,8 @@ from libs.common import migrations
 from libs.common.settings import PREFIX, ServiceSettings
 from services.cli import app
 from services.doctor import SERVICES
+from tests.service.govuk import KEY, Govuk
+from tests.service.mail import PASSWORD, USER, MailServer
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +144,51 @@ def test_a_key_that_is_none_is_told_of_and_not_shown(
     assert f"{variable} is not such a key." in wrong.output
     assert "not-a-key" not in wrong.output
     assert f"{variable} can be used." in doctor("--only", "keys").output
+
+
+async def test_a_mail_server_that_lets_us_in_is_found_and_one_that_does_not(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    environment.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with MailServer(authority=authority) as server:
+        by_mail = {
+            "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_USER": USER,
+            "MAIL_FROM": "firstbell@example.org", "PUBLIC_URL": "https://firstbell.example.org",
+        }  # fmt: skip
+        for name, value in by_mail.items():
+            environment.setenv(PREFIX + name, value)
+        environment.setenv("FIRSTBELL_SMTP_PASSWORD", "another")
+        shut = await asyncio.to_thread(doctor, "--only", "mail")
+        environment.setenv("FIRSTBELL_SMTP_PASSWORD", PASSWORD)
+        opened = await asyncio.to_thread(doctor, "--only", "mail")
+
+    assert (shut.exit_code, opened.exit_code) == (1, 0)
+    assert "The mail server lets us in." in opened.output
+    assert "FIRSTBELL_SMTP_" in shut.output
+    assert "another" not in shut.output
+
+
+def test_a_key_that_govuk_notify_knows_is_found_and_one_that_it_does_not(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    with Govuk() as there:
+        environment.setenv("FIRSTBELL_GOVUK_NOTIFY_URL", there.url)
+        environment.setenv("FIRSTBELL_GOVUK_NOTIFY_KEY", KEY)
+        known = doctor("--only", "mail")
+        environment.setenv("FIRSTBELL_GOVUK_NOTIFY_KEY", KEY[:-1] + "9")
+        strange = doctor("--only", "mail")
+
+    assert "GOV.UK Notify knows the key." in known.output
+    assert "GOV.UK Notify answers 403." in strange.output
+    assert (known.exit_code, strange.exit_code) == (0, 1)
+
+
+def test_half_a_way_for_e_mails_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FIRSTBELL_SMTP_HOST", "mail.example.org")
+
+    done = doctor()
+
+    assert done.exit_code == 1
+    assert "FIRSTBELL_MAIL_FROM and FIRSTBELL_PUBLIC_URL" in done.output

@@ -1,5 +1,6 @@
 """E-mail by SMTP: a connection a message, encrypted unless set otherwise."""
 
+import asyncio
 import json
 import re
 import ssl
@@ -20,6 +21,7 @@ GONE = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1)\b")
 Without one of these a refusal may be about the sender as well, and the message is tried again.
 Source: RFC 3463, 3.2 and 3.3; RFC 7505, 4.2.
 """
+CLOSING_S = 0.1
 
 
 class Smtp:
@@ -32,25 +34,23 @@ class Smtp:
 
     async def send(self, message: Message) -> Said:
         """Send a message."""
-        settings, password = self._settings, self._settings.smtp_password
         try:
-            await aiosmtplib.send(
-                self._mail(message),
-                hostname=settings.smtp_host,
-                port=settings.smtp_port,
-                username=settings.smtp_user,
-                password=password.get_secret_value() if password else None,
-                use_tls=settings.smtp_tls == "implicit",
-                start_tls=settings.smtp_tls == "starttls",
-                tls_context=self._tls,
-                local_hostname=self._domain(),
-                timeout=settings.delivery_timeout_s,
-            )
+            async with self._server() as server:
+                await server.send_message(self._mail(message))
         except aiosmtplib.SMTPRecipientsRefused as refused:
             return _said(refused.recipients[0])
         except aiosmtplib.SMTPResponseException as refused:
             return _said(refused)
         return Said(Verdict.TAKEN, aiosmtplib.SMTPStatus.completed)
+
+    async def sign_in(self) -> None:
+        """Connect and sign in as for a message, and send none; it may raise anything."""
+        try:
+            async with self._server():
+                return
+        finally:
+            # The connection's end takes the loop some turns, which a short command has not got.
+            await asyncio.sleep(CLOSING_S)
 
     def fault_of(self, error: Exception) -> str:
         """Return what went wrong between here and the server."""
@@ -68,6 +68,20 @@ class Smtp:
 
     async def close(self) -> None:
         """Nothing is kept open."""
+
+    def _server(self) -> aiosmtplib.SMTP:
+        settings, password = self._settings, self._settings.smtp_password
+        return aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_user,
+            password=password.get_secret_value() if password else None,
+            use_tls=settings.smtp_tls == "implicit",
+            start_tls=settings.smtp_tls == "starttls",
+            tls_context=self._tls,
+            local_hostname=self._domain(),
+            timeout=settings.delivery_timeout_s,
+        )
 
     def _mail(self, message: Message) -> EmailMessage:
         words = words_of(json.loads(message.body), self._base)
