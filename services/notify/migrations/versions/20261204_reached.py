@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261204_reached"
-down_revision = "20261203_due"
+down_revision = "20261204_counted"
 
 
 def upgrade() -> None:
