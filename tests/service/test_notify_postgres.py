@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import ledger, outcomes, store
+from services.notify.channels.channel import Answer
 from services.notify.checkpoints import Sealer
+from services.notify.delivery import Verdict
 from services.notify.outcomes import Attempt
-from services.notify.posting import Answer
 from services.notify.sender import Sender
 from services.notify.tables import Delivery
 from services.notify.telling import delivery
@@ -50,7 +51,10 @@ def second_sender(house: House) -> Sender:
     async def nothing_changed(*_: object) -> None:
         return
 
-    return Sender(state.settings, state.database, state.vault, nothing_changed)
+    def channels() -> dict[str, Any]:
+        return {kind: opened() for kind, opened in state.channels.items()}
+
+    return Sender(state.settings, state.database, channels, nothing_changed)
 
 
 async def rows(house: House, query: str) -> list[Any]:
@@ -227,7 +231,7 @@ async def owed(house: House, endpoint: UUID) -> Any:
 async def gone_at(house: House, message: Any) -> None:
     """Record that a message's endpoint answered 410."""
     now = utc_now()
-    attempt = Attempt(message, Answer(410, None, None, now, 0.1))
+    attempt = Attempt(message, Answer(Verdict.GONE, 410, None, None, now, 0.1))
     async with house.app.state.database.transaction() as db:
         await outcomes.record(db, [attempt], 5.0, now)
 
