@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from libs.common.events import COMPACTED, DEAD_LETTERS, EVENTS, Event
+from libs.common.events import COMPACTED, DEAD_LETTERS, EVENTS, FEED, Event
 
 REF = "#/components/schemas/{name}"
 BINDING = "0.5.0"
@@ -24,20 +24,24 @@ other change makes a new topic.
 
 
 def document() -> dict[str, Any]:
-    """Return the document: a channel a topic, and one for its dead letters."""
+    """Return the document: a channel a topic, one for its dead letters, and agencies' feeds."""
     _, schemas = msgspec.json.schema_components(EVENTS, ref_template=REF)
     channels: dict[str, Any] = {}
     for kind in EVENTS:
         name = kind.topic.split(".")[1]
         channels[name] = _channel(kind)
         channels[f"{name}DeadLetters"] = _dead_letters(kind)
+    channels["alerts"] = FEED_CHANNEL
     messages = {kind.__name__: _message(kind) for kind in EVENTS}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Firstbell events", "version": "1", "description": DESCRIPTION},
         "defaultContentType": "application/json",
         "channels": channels,
-        "components": {"messages": {**messages, "DeadLetter": DEAD_LETTER}, "schemas": schemas},
+        "components": {
+            "messages": {**messages, "DeadLetter": DEAD_LETTER, "Alert": FEED_MESSAGE},
+            "schemas": schemas,
+        },
     }
 
 
@@ -67,17 +71,17 @@ def _message(kind: type[Event]) -> dict[str, Any]:
         "title": kind.__name__,
         "summary": (getdoc(kind) or "").partition("\n")[0],
         "contentType": "application/json",
-        "headers": _headers(kind.type),
+        "headers": _headers({"const": kind.type}),
         "payload": {"$ref": REF.format(name=kind.__name__)},
         "bindings": {"kafka": {"key": key, "bindingVersion": BINDING}},
     }
 
 
-def _headers(event_type: str) -> dict[str, Any]:
+def _headers(event_type: dict[str, Any]) -> dict[str, Any]:
     properties = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {"type": "string", "format": "uuid"},
-        "ce_type": {"const": event_type},
+        "ce_type": event_type,
         "ce_source": {"type": "string", "description": "/firstbell/ and the service that says it."},
         "ce_time": {"type": "string", "format": "date-time"},
         "content-type": {"const": "application/json"},
@@ -96,6 +100,35 @@ DEAD_LETTER = {
         "type": "object",
         "properties": {"firstbell_reason": {"type": "string"}},
         "required": ["firstbell_reason"],
+    },
+}
+
+
+FEED_CHANNEL = {
+    "address": FEED + "{agency}",
+    "description": "An agency's own feed, with the fields that it may see: docs/delivery.md.",
+    "parameters": {"agency": {"description": "The agency's id in the directory."}},
+    "messages": {"Alert": {"$ref": "#/components/messages/Alert"}},
+}
+FEED_MESSAGE = {
+    "name": "alert",
+    "title": "Alert",
+    "summary": "An alert's beginning, change or end, or a digest, as a webhook has it.",
+    "contentType": "application/json",
+    "headers": _headers({"type": "string", "pattern": r"^uk\.firstbell\."}),
+    "payload": {
+        "type": "object",
+        "properties": {
+            "sequence": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "Without a gap among the messages of the feed's endpoint.",
+            },
+            "type": {"type": "string", "description": "`alert.raised`, and as `ce_type` ends."},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "description": "As GET /notify/v1/alerts/{id} has it."},
+        },
+        "required": ["sequence", "type", "timestamp", "data"],
     },
 }
 

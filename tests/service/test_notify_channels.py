@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from libs.common import asyncapi
 from libs.common.eventlog import Record
 from libs.common.events import FEED
 from libs.common.settings import ServiceSettings
@@ -379,6 +381,17 @@ async def test_a_feed_is_the_agencys_own_cloud_events_in_order(house: House) -> 
     ]
     assert bodies[0]["data"]["child"]["identifiers"] == {"social_care": "LCS-81"}
     assert not any(ADA in record.value.decode() for record in records)
+
+
+async def test_a_feeds_event_is_as_the_document_of_events_has_it(house: House) -> None:
+    await add(house, agency="care", channel="feed")
+    await house.tell(bell())
+    (record,) = await fed(house, "care", 1)
+
+    message = asyncapi.document()["components"]["messages"]["Alert"]
+
+    jsonschema.validate(json.loads(record.value), message["payload"])
+    jsonschema.validate(dict(record.headers), message["headers"])
 
 
 async def test_a_feed_says_no_more_than_the_same_agencys_webhook(house: House) -> None:

@@ -87,7 +87,8 @@ def test_the_committed_document_is_what_the_models_say() -> None:
 def test_every_topic_and_its_dead_letters_have_a_channel(document: dict[str, Any]) -> None:
     addresses = [channel["address"] for channel in document["channels"].values()]
 
-    assert addresses == [name for topic in TOPICS for name in (topic, f"{topic}.dlq")]
+    expected = [name for topic in TOPICS for name in (topic, f"{topic}.dlq")]
+    assert addresses == [*expected, "firstbell.alerts.v1.{agency}"]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
