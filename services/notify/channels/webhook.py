@@ -122,6 +122,8 @@ def _refused(error: BaseException | None) -> bool:
 
 async def _finish(answer: aiohttp.ClientResponse) -> None:
     """Read the rest of an answer; where that fails its connection is closed, and all is said."""
+    if answer.content.at_eof():
+        return
     try:
         async with asyncio.timeout(BODY_S):
             await answer.read()
