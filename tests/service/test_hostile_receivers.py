@@ -105,7 +105,13 @@ def test_all_of_them_at_once_hold_up_nobody(service: Served, well: tuple[CaseSys
         told = [service.tried(endpoint, WITHIN_S)["last_outcome"] for endpoint in endpoints]
 
     assert max(beside_s) < TIMEOUT_S
-    assert all(one in ill.told for one, ill in zip(told, ILLS.values(), strict=True))
+    # All together they keep the machine busy: any of them may run out of its time.
+    unlike = {
+        name: one
+        for one, (name, ill) in zip(told, ILLS.items(), strict=True)
+        if one not in {*ill.told, SILENCE}
+    }
+    assert not unlike
     assert sum(hostile.sent for hostile in hostiles) <= READ_BYTES_MAX * len(hostiles)
 
 

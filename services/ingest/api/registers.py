@@ -116,7 +116,9 @@ async def put_register(
 
     A 202 means that the marks are on disk. Sending the same register again is safe. Pupils left out
     keep the mark they had. Marks that cannot be taken are listed in `rejected`; the others are
-    taken, unless `Prefer: handling=strict` asks for all or nothing.
+    taken, unless `Prefer: handling=strict` asks for all or nothing. A body that gives a key twice
+    is refused. A register on a weekend, or for which the school's calendar has no session, is taken
+    with a warning.
     """
     caller.must_speak_for(urn)
     check_day(day)
