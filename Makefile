@@ -29,8 +29,9 @@ test: setup      ## run every test that this machine can, and name what was left
 torture: setup   ## kill -9, outages and poison on real servers, then planted faults: half an hour
 	$(BIN)/python -m tests.torture
 
-rehearse: setup  ## lose a real PostgreSQL, bring it back to a moment, compare the bells
-	FIRSTBELL_TEST_KAFKA=own FIRSTBELL_TEST_POSTGRES=own $(BIN)/pytest tests/system/test_restore.py
+rehearse: setup  ## lose a real PostgreSQL and bring it back to a moment; upgrade under load
+	FIRSTBELL_TEST_KAFKA=own FIRSTBELL_TEST_POSTGRES=own \
+	  $(BIN)/pytest tests/system/test_restore.py tests/system/test_upgrade.py
 
 lint: setup      ## style, and the borders between services
 	$(BIN)/ruff check .
