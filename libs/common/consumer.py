@@ -226,6 +226,8 @@ class Consumer:
             following[record.topic, record.partition] = record.offset + 1
         table = ConsumerOffset
         for topic, partition in sorted({(r.topic, r.partition) for r in batch}):
+            if (topic, partition) not in self._next:
+                raise Fenced(f"{topic}/{partition} went elsewhere after it was fetched")
             moved = await db.execute(
                 update(table)
                 .where(

@@ -1,9 +1,11 @@
 """Consumers: once, whatever comes twice or dies; bad input is put aside, good input flows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, text
@@ -271,6 +273,29 @@ async def test_of_two_workers_on_one_partition_one_is_fenced_off(house: House) -
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+class Rebalancing(EmbeddedEventLog):
+    """Hands out a batch whose partition has just gone to another worker."""
+
+    async def subscribe(self, group: str, topics: Any, positions: Any) -> AsyncGenerator[Any, None]:
+        async for batch in super().subscribe(group, topics, positions):
+            await positions([])
+            yield batch
+
+
+async def test_records_of_a_partition_that_went_elsewhere_have_no_effect_here(
+    house: House, tmp_path: Path
+) -> None:
+    await house.publish(taken(1))
+    log = Rebalancing(tmp_path / "log.db")
+
+    with pytest.raises(Fenced):
+        await replace(house.consumer(), log=log).run()
+
+    await log.close()
+    assert await house.effects() == []
+    assert await house.dead() == []
 
 
 async def a_position_is_kept(house: House) -> bool:
