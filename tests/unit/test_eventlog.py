@@ -10,8 +10,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from libs.common import eventlog_kafka
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
 from libs.common.eventlog_embedded import EmbeddedEventLog
 from libs.common.eventlog_kafka import SESSION_MS, KafkaEventLog
@@ -318,3 +320,11 @@ async def test_a_reader_with_a_name_that_ends_in_order_makes_room_for_others_at_
 
     assert reader.values()[-1] == "b"
     await log.close()
+
+
+async def test_a_group_that_lost_every_partition_of_a_batch_goes_on() -> None:
+    consumer = AIOKafkaConsumer()
+
+    await eventlog_kafka._tell(consumer, [Record(REGISTERS, 0, 7, None, b"", {})])
+
+    await consumer.stop()
