@@ -14,7 +14,7 @@ from tests.torture.world import Size, World, world
 
 FULL = Size(schools=12, groups=10, pupils=30, sessions=84)
 SMALL = Size(schools=3, groups=4, pupils=15, sessions=20)
-PLANTED_KILLS, PLANTED_S, UNSTRUCK_S = 4, 24.0, 5.0
+PLANTED_KILLS, PLANTED_S, UNSTRUCK_S = 4, 18.0, 5.0
 
 
 def main(
