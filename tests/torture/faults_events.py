@@ -1,6 +1,5 @@
 """Faults to be planted in every service's relay and consumer."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from libs.common.consumer import Consumer
 from libs.common.eventlog import Message, Record
 from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.outbox import Relay
-from tests.torture.planted import WINDOW_S, replace
+from tests.torture.planted import gap, replace
 
 
 def marked_before_published() -> None:
@@ -23,7 +22,7 @@ def marked_before_published() -> None:
             if not rows:
                 return 0
             await self._mark([row.id for row in rows], [(0, 0)] * len(rows))
-            await asyncio.sleep(WINDOW_S)
+            await gap()
             await self._log.publish(
                 [Message(r.topic, r.key, r.value, json.loads(r.headers)) for r in rows]
             )
@@ -42,7 +41,7 @@ def offsets_first() -> None:
         async with self.database.transaction() as db:
             await self._advance(db, batch, following)
         self._next, self._waits_since = following, None
-        await asyncio.sleep(WINDOW_S)
+        await gap()
         async with self.database.transaction() as db:
             good, _ = consumer._read(batch)
             fresh = await consumer._not_consumed(db, good)

@@ -1,6 +1,5 @@
 """Faults to be planted in ingest."""
 
-import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +8,7 @@ from uuid import uuid4
 from libs.common import outbox
 from services.ingest import accept
 from services.ingest.accept import Committer
-from tests.torture.planted import WINDOW_S, replace
+from tests.torture.planted import gap, replace
 
 
 def acknowledged_early() -> None:
@@ -28,7 +27,7 @@ def acknowledged_early() -> None:
                     "warnings": [],
                 }
                 waiting.answer.set_result(answer)
-        await asyncio.sleep(WINDOW_S)
+        await gap()
         await usual(self, batch)
 
     replace(Committer, "_settle", settle)
@@ -44,7 +43,7 @@ def written_twice() -> None:
 
     async def store(self: Committer, registers: Sequence[Any]) -> Any:
         answers = await usual(self, registers)
-        await asyncio.sleep(WINDOW_S)
+        await gap()
         async with self._database.transaction() as db:
             await outbox.append_messages(db, waiting)
         waiting.clear()

@@ -11,7 +11,7 @@ from services.notify.channels import webhook
 from services.notify.channels.channel import Said
 from services.notify.channels.webhook import Webhooks
 from services.notify.delivery import Outcome, Verdict
-from tests.torture.planted import WINDOW_S, replace
+from tests.torture.planted import gap, replace
 
 
 def new_id_each_time() -> None:
@@ -32,7 +32,7 @@ def noted_before_sent() -> None:
 
     async def send(self: Webhooks, message: Any) -> Said:
         async def later() -> None:
-            await asyncio.sleep(WINDOW_S)
+            await gap()
             await usual(self, message)
 
         task = asyncio.create_task(later())

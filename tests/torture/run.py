@@ -5,12 +5,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.torture.house import FIRSTBELL, House, new_folder
 from tests.torture.outcome import Heard, Outcome, heard, outcome
+from tests.torture.planted import STRUCK
 from tests.torture.poison import poison
 from tests.torture.receivers import Receivers
 from tests.torture.schedule import Blow, Window, strike
@@ -58,8 +58,8 @@ def run(
     """Strike a house while `world` is told to it over so many seconds; return the verdict.
 
     Args:
-        fault: a fault of `planted.py` to be planted; receivers then refuse much, and a process is
-            killed only when it serves, so that the fault has its occasions.
+        fault: a fault of `planted.py` to be planted; receivers then refuse much, and processes die
+            where it does harm, so that it has its occasions.
         poisoned: bad records are published when all is sent, among good ones.
         keep: leave ledgers, logs and data where they are, and say where.
     """
@@ -72,8 +72,8 @@ def run(
     try:
         house.start()
         settle(house, world, receivers)
-        strikes = partial(strike, house, blows, patient=fault is not None)
-        return _run(house, receivers, world, strikes, over_s, expected, say, poisoned)
+        (folder / STRUCK).touch()
+        return _run(house, receivers, world, blows, over_s, expected, say, poisoned)
     finally:
         house.stop()
         receivers.close()
@@ -87,7 +87,7 @@ def _run(
     house: House,
     receivers: Receivers,
     world: World,
-    strikes: Callable[[], list[Window]],
+    blows: Sequence[Blow],
     over_s: float,
     expected: Beside,
     say: Say,
@@ -95,7 +95,7 @@ def _run(
 ) -> Verdict:
     verdict = Verdict()
     windows: list[Window] = []
-    striker = threading.Thread(target=lambda: windows.extend(strikes()))
+    striker = threading.Thread(target=lambda: windows.extend(strike(house, blows)))
     senders = Senders(house.client, house.folder)
     began = time.monotonic()
     striker.start()

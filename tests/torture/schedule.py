@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tests.torture.house import SERVICES, House
@@ -30,8 +30,8 @@ class Window(NamedTuple):
     to: float
 
 
-def kills(seed: int, number: int, over_s: float, among: Sequence[str] = SERVICES) -> list[Blow]:
-    """Return that many `kill -9` of these processes, at random; one in ten takes two at once.
+def kills(seed: int, number: int, over_s: float) -> list[Blow]:
+    """Return that many `kill -9` of the three processes, at random; one in ten takes two at once.
 
     One in ten follows the one before so soon that it falls into its victim's restart.
     """
@@ -40,26 +40,13 @@ def kills(seed: int, number: int, over_s: float, among: Sequence[str] = SERVICES
     killed, at_s = 0, 0.0
     while killed < number:
         again = bool(blows) and dice.random() < 0.1
-        whom = blows[-1].whom if again else _some_of(dice, among)
+        whom = blows[-1].whom if again else tuple(dice.sample(SERVICES, 1 + (dice.random() < 0.1)))
         whom = whom[: number - killed]
         at_s += dice.uniform(0.1, 2.0) if again else dice.expovariate(1)
         blows.append(Blow(at_s, "kill -9", whom))
         killed += len(whom)
     scale = over_s / max(at_s, 0.1)
     return [blow._replace(at_s=blow.at_s * scale) for blow in blows]
-
-
-def _some_of(dice: random.Random, among: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dice.sample(among, min(len(among), 1 + (dice.random() < 0.1))))
-
-
-def in_turn(whom: Sequence[str], number: int, over_s: float) -> list[Blow]:
-    """Return that many `kill -9`, of these in turn, at even distances."""
-    each_s = over_s / (number + 1)
-    return [
-        Blow((n + 1) * each_s, "kill -9", (whom[n % len(whom)],))
-        for n in range(number if whom else 0)
-    ]
 
 
 def outages(start_s: float, *what: tuple[str, str, float], rest_s: float = 10.0) -> list[Blow]:
@@ -71,18 +58,13 @@ def outages(start_s: float, *what: tuple[str, str, float], rest_s: float = 10.0)
     return blows
 
 
-def strike(house: House, blows: Iterable[Blow], *, patient: bool = False) -> list[Window]:
-    """Carry a schedule out; return when servers were away.
-
-    With `patient` none is killed before it serves: it is to be at work when it dies.
-    """
+def strike(house: House, blows: Iterable[Blow]) -> list[Window]:
+    """Carry a schedule out; return when servers were away."""
     start, windows = time.monotonic(), []
     for blow in blows:
         time.sleep(max(0.0, start + blow.at_s - time.monotonic()))
         if blow.what == "kill -9" and blow.whom[0] in SERVICES:
             for name in blow.whom:
-                if patient:
-                    house.wait_ready(name)
                 house.kill(name)
             continue
         windows.append(_take_away(house, blow))
