@@ -25,7 +25,10 @@ class ServiceSettings(BaseSettings):
     There is no module-level instance: `create_app(settings)` is given one, so a test gives another.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    # What is wrong with a setting is told without it: it may be a key, or hold a password.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         description="SQLAlchemy URL. Each service keeps to its own schema in PostgreSQL; in an "

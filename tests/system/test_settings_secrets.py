@@ -5,10 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from libs.common.settings import ServiceSettings
 from tests.system.stack import FIRSTBELL, free_port
 
 CANARIES = ("DatabaseCanary", "ProxyCanary", "SealCanary", "LedgerCanary", "KafkaCanary")
+MAIL_CANARY, GOVUK_CANARY = "MailCanary", "GovukCanary"
 COMMANDS = (
     ("doctor",),
     ("migrate",),
@@ -48,3 +51,24 @@ def test_no_command_tells_a_secret_of_the_settings(
     assert ran.returncode != 0
     assert len(told) > 20
     assert not [canary for canary in CANARIES if canary in told]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"FIRSTBELL_GOVUK_NOTIFY_KEY": GOVUK_CANARY},
+        {"FIRSTBELL_SMTP_HOST": "mail.example.org", "FIRSTBELL_SMTP_PASSWORD": MAIL_CANARY},
+        {"FIRSTBELL_RETRY_BASE_S": CANARIES[0]},
+    ],
+    ids=["too short a key", "mail without a sender", "not a number"],
+)
+def test_what_is_wrong_with_settings_is_told_without_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    for name, value in {**wrong_settings(tmp_path), **wrong}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError) as told:
+        ServiceSettings.from_environment()
+
+    assert "Canary" not in str(told.value)
