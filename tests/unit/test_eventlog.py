@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as Place
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from libs.common import eventlog_kafka
@@ -323,7 +324,8 @@ async def test_a_reader_with_a_name_that_ends_in_order_makes_room_for_others_at_
 
 
 async def test_a_group_that_lost_every_partition_of_a_batch_goes_on() -> None:
-    consumer = AIOKafkaConsumer()
+    consumer = AIOKafkaConsumer(group_id="group")
+    consumer.assign([Place(BELLS, 0)])
 
     await eventlog_kafka._tell(consumer, [Record(REGISTERS, 0, 7, None, b"", {})])
 
