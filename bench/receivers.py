@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast
 
 SPAWN = get_context("spawn")
-SLOW_S = 3.0
+SLOW_S = 2.5
 """How long a slow receiver thinks about each message."""
 
 

@@ -24,7 +24,7 @@ from libs.common.database import Database
 from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.settings import ServiceSettings
 from services.cli import app
-from services.notify import sender
+from services.notify import rounds, sender
 from services.notify.channels.webhook import Webhooks
 
 WHERES = [
@@ -110,6 +110,7 @@ def _live(name: str, command: list[str], folder: Path, env: dict[str, str]) -> N
     os.environ.update(env)
     # What a dead process had taken on comes to its successor sooner than in an installation.
     sender.LEASE_S = 0.3 - ServiceSettings.model_fields["delivery_timeout_s"].default
+    rounds.EVERY_S = 0.3
     eventlog_kafka.SESSION_MS, eventlog_kafka.HEARTBEAT_MS = 1500, 300
     steps = _Steps(name, Plan(folder))
     _watch_commits(steps)
