@@ -11,8 +11,7 @@ and must then be dead with its reason.
 
 Beside it a plain httpx loop signs and posts the same messages, to the same 140 receivers and to a
 single one, and records nothing. Counted is the CPU time of the sender, of PostgreSQL where it takes
-part
-(FIRSTBELL_TEST_POSTGRES, see `scripts/postgres-start`), and of the loop; not the receivers'.
+part (FIRSTBELL_TEST_POSTGRES, see `scripts/postgres-start`), and of the loop; not the receivers'.
 """
 
 import asyncio

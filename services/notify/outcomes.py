@@ -1,10 +1,8 @@
 """What attempts came to, recorded many in one transaction: messages, their ends, the ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,19 +33,13 @@ async def record(
 ) -> None:
     """Record attempts; whoever is reached elsewhere is told there of what ended undelivered."""
     gone = {a.row.endpoint: a.answer.at for a in done if a.outcome is Outcome.GONE}
-    await _lock_with_others(db, gone)
+    over = [a.row for a in done if a.outcome in {Outcome.GONE, Outcome.DEAD}]
+    await undelivered.lock_told(db, {row.endpoint for row in over})
+    # Whoever heard first that its endpoint is gone has ended it, and told of that.
+    over = await store.still_claimed(db, over)
     await store.note_attempts(db, [_values(attempt, retry_base_s) for attempt in done])
     ended = [row for endpoint, at in gone.items() for row in await store.disable(db, endpoint, at)]
-    ended += [a.row for a in done if a.outcome in {Outcome.GONE, Outcome.DEAD}]
-    await undelivered.tell_others(db, ended, now)
-
-
-async def _lock_with_others(db: AsyncConnection, gone: Collection[UUID]) -> None:
-    # Endpoints before messages, as everywhere, and with them those that will be told of their end,
-    # which may be ending too: two senders never wait for one another in a ring.
-    if gone:
-        others = await store.endpoints_beside(db, gone)
-        await store.lock_endpoints(db, {*gone, *chain.from_iterable(others.values())})
+    await undelivered.tell_others(db, ended + over, now)
 
 
 async def record_delivered(db: AsyncConnection, done: Sequence[Attempt]) -> None:

@@ -1,6 +1,6 @@
 """No silent end: what was not delivered is told to its recipient's other endpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,8 @@ async def overdue(db: AsyncConnection, now: datetime, limit: int) -> Sequence[UU
 
 async def end(db: AsyncConnection, id: UUID, _: SharingRules, now: datetime) -> None:
     """End a message that is overdue, unless it has ended meanwhile."""
+    whose = select(Delivery.endpoint).where(Delivery.id == id)
+    await lock_told(db, set((await db.execute(whose)).scalars()))
     ended = (
         update(Delivery)
         .where(Delivery.id == id, Delivery.state == "pending")
@@ -43,6 +45,16 @@ async def end(db: AsyncConnection, id: UUID, _: SharingRules, now: datetime) -> 
         .returning(Delivery.__table__)
     )
     await tell_others(db, list(await db.execute(ended)), now)
+
+
+async def lock_told(db: AsyncConnection, ended: Collection[UUID]) -> None:
+    """Lock endpoints whose messages end, and all at which that is told.
+
+    In one go and before any message: of two that end at once neither waits for the other's.
+    """
+    if ended:
+        beside = (await store.endpoints_beside(db, ended)).values()
+        await store.lock_endpoints(db, {*ended, *(other for others in beside for other in others)})
 
 
 async def tell_others(db: AsyncConnection, ended: Sequence[Row[Any]], now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from libs.common.settings import ServiceSettings
@@ -173,6 +174,31 @@ async def test_gone_ends_the_endpoints_other_messages_too(house: House) -> None:
         await until(first_ended)
 
     assert [one["state"] for one in await house.deliveries(endpoint)] == ["dead", "dead"]
+
+
+async def test_a_message_ends_once_though_two_answers_say_that_its_endpoint_is_gone(
+    house: House,
+) -> None:
+    def heard() -> float:
+        labels = {"service": "notify", "outcome": "gone"}
+        return REGISTRY.get_sample_value("firstbell_delivery_attempts_total", labels) or 0.0
+
+    async def both_heard() -> bool:
+        return heard() == before + 2
+
+    before = heard()
+    await house.involve(works(), upn=BEN)
+    with CaseSystem(410, Answer(410, wait_s=0.5)) as system, CaseSystem() as other:
+        gone, kept = await house.endpoint(system.url()), await house.endpoint(other.url())
+        await house.tell(bell(), bell(upn=BEN))
+        await until(both_heard)
+        await house.tell(bell(number=2))
+        await other.has(5)
+
+    assert [one["state"] for one in await house.deliveries(gone)] == ["dead", "dead"]
+    told = sorted(types(other.got))
+    assert told == ["alert.raised"] * 3 + ["delivery.failed"] * 2
+    assert len(set(ids(other.got))) == len(await ended(house, kept)) == 5
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -17,7 +17,7 @@ from libs.common.settings import ServiceSettings
 from services.notify import ledger, outcomes, store
 from services.notify.channels.channel import Answer
 from services.notify.checkpoints import Sealer
-from services.notify.delivery import Verdict
+from services.notify.delivery import TRIED_FOR, Verdict
 from services.notify.outcomes import Attempt
 from services.notify.sender import Sender
 from services.notify.tables import Delivery
@@ -249,6 +249,32 @@ async def test_two_endpoints_of_one_person_that_are_gone_at_once_end_both(house:
     assert tuple(found[0]) == (20, 20)
     assert pending[0][0] == 0
     assert notices[0][0] == 10  # the second of a pair has nobody left to tell
+
+
+async def test_what_is_dead_and_an_endpoint_that_is_gone_at_once_wait_in_no_ring(
+    house: House,
+) -> None:
+    pair = [UUID((await house.endpoint("http://127.0.0.1:9/"))["id"]) for _ in range(2)]
+    first = await owed(house, pair[0])
+    database, now = house.app.state.database, utc_now()
+    late = Attempt(first, Answer(Verdict.NOT_NOW, 500, None, None, now + TRIED_FOR, 0.0))
+
+    async def take(attempt: Attempt) -> None:
+        async with database.transaction() as db:
+            await outcomes.record(db, [attempt], 5.0, now)
+
+    async with database.transaction() as db:
+        await store.lock_endpoints(db, pair[1:])
+        ending = asyncio.create_task(gone_at(house, first))
+        await until(lambda: waiting(house, 1))
+        dying = asyncio.create_task(take(late))
+        await until(lambda: waiting(house, 2))
+    await asyncio.gather(ending, dying)
+
+    states = await rows(house, f"SELECT state FROM delivery WHERE endpoint = '{pair[0]}'")
+    notices = await rows(house, f"SELECT type FROM delivery WHERE endpoint = '{pair[1]}'")
+    assert [row.state for row in states] == ["dead"]
+    assert [row.type for row in notices] == ["delivery.failed"]
 
 
 async def test_two_senders_that_hear_of_two_gone_endpoints_go_on(house: House) -> None:
