@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common import migrations
 from libs.common.database import Database
 from libs.common.events import Bell, BellChanged, RollChanged, RollPupil
 from libs.common.identifiers import check_letter, id_of
+from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import sharing_rules
 from services.notify.bells import Notifier
 from services.notify.secrets import Vault, new_secret
-from services.notify.tables import Agency, Endpoint, Involvements, Practitioner
+from services.notify.tables import Agency, Delivery, Endpoint, Involvements, Practitioner
 
 URN = "100000"
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -76,6 +77,14 @@ async def make(database: Database, vault: Vault, urls: Sequence[str]) -> int:
         async with database.transaction() as db:
             await notifier.handle(db, bells[first : first + TOGETHER])
     return len(bells)
+
+
+async def make_new(database: Database) -> None:
+    """Make all messages just made: one that has waited for a minute is decided again first."""
+    now = utc_now()
+    times = {"created_at": now, "pending_since": now, "next_attempt_at": now}
+    async with database.transaction() as db:
+        await db.execute(update(Delivery).values(times))
 
 
 async def _directory(database: Database, vault: Vault, urls: Sequence[str]) -> None:

@@ -65,6 +65,7 @@ async def run(server: str | None, kinds: Sequence[Kind]) -> Run:
         async with alerts.database_of_its_own(server) as settings:
             database, vault = Database(settings.database_url, "notify"), Vault(settings)
             await alerts.make(database, vault, receivers.urls)
+            await alerts.make_new(database)
             servers = {await postmaster(settings.database_url)} if server else set()
             used_s = -cpu_s(servers)
             with sending(settings) as sender:

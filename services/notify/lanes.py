@@ -6,6 +6,8 @@ from uuid import UUID
 
 LANE_MAX = 8
 """Messages under way to one endpoint that is well."""
+LANE_NEW = 2
+"""To one that has taken none yet: whoever is not well holds few places until that is known."""
 SLOW_S = 2.0
 """An endpoint whose last answer took longer gets one message at a time."""
 BREAK_AFTER = 5
@@ -17,7 +19,7 @@ REST_MAX_S = 900.0
 class Lanes:
     """One lane an endpoint, and a circuit breaker in each.
 
-    A lane is well, poor (it failed, or was slow: one message at a time), or resting (too many
+    A lane is new, well, poor (it failed, or was slow: one message at a time), or resting (too many
     failures in a row: none until its rest is over, then one). All poor lanes together hold at most
     half of the places.
 
@@ -34,6 +36,7 @@ class Lanes:
         self._under_way: Counter[UUID] = Counter()
         self._failures: Counter[UUID] = Counter()
         self._slow: set[UUID] = set()
+        self._proven: set[UUID] = set()
         self._recovered: set[UUID] = set()
         self._rests_until: dict[UUID, float] = {}
 
@@ -61,6 +64,7 @@ class Lanes:
         else:
             self._slow.discard(endpoint)
         if not failed:
+            self._proven.add(endpoint)
             self._rests_until.pop(endpoint, None)
             if self._failures.pop(endpoint, 0) >= BREAK_AFTER:
                 self._recovered.add(endpoint)
@@ -86,9 +90,14 @@ class Lanes:
         is_poor = self._is_poor(endpoint)
         return (
             self._rests_until.get(endpoint, now) > now
-            or self._under_way.get(endpoint, 0) >= (1 if is_poor else LANE_MAX)
+            or self._under_way.get(endpoint, 0) >= self._most(endpoint)
             or (is_poor and poor_are_many)
         )
+
+    def _most(self, endpoint: UUID) -> int:
+        if self._is_poor(endpoint):
+            return 1
+        return LANE_MAX if endpoint in self._proven else LANE_NEW
 
     def _is_poor(self, endpoint: UUID) -> bool:
         return endpoint in self._slow or endpoint in self._failures

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.notify.lanes import BREAK_AFTER, LANE_MAX, REST_MAX_S, Lanes
+from services.notify.lanes import BREAK_AFTER, LANE_MAX, LANE_NEW, REST_MAX_S, Lanes
 
 SICK, WELL = UUID(int=1), UUID(int=2)
 
@@ -24,8 +24,17 @@ def fail(lanes: Lanes, times: int) -> None:
         lanes.note(SICK, failed=True, took_s=0.1)
 
 
+def test_an_endpoint_that_has_taken_nothing_yet_holds_few_places() -> None:
+    made = lanes()
+
+    taken = [made.enter(WELL) for _ in range(LANE_MAX)]
+
+    assert taken.count(True) == LANE_NEW
+
+
 def test_one_endpoint_never_holds_more_than_its_lane() -> None:
     made = lanes()
+    made.note(WELL, failed=False, took_s=0.1)
 
     taken = [made.enter(WELL) for _ in range(LANE_MAX + 3)]
 
