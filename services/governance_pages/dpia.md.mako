@@ -98,6 +98,9 @@ ${"##"} 4. Necessity and proportionality
 - **Rights**: `firstbell subject-access` gives all that is held and was shared, other children left
   out. Objection and restriction: ${blank("procedure")}.
 - **Processors and transfers**: ${blank("hosting, support; none outside the United Kingdom is needed")}.
+  Where e-mail or text is set up: the mail server's operator, or the Government Digital Service for GOV.UK
+  Notify. They get a recipient's address, one sentence and a link, and nothing about a child
+  (`delivery.md`); *[operator: which, and their agreement]*. An agency's webhook receiver is the agency's.
 
 ${"##"} 5. Risks
 
