@@ -57,7 +57,11 @@ _OPEN_ENDPOINTS = (
 async def row_of(db: AsyncConnection, table: Any, key: Any) -> Row[Any] | None:
     """Return a table's row by its primary key, or None."""
     (column,) = table.__table__.primary_key.columns
-    return (await db.execute(select(table.__table__).where(column == key))).first()
+    return (
+        await db.execute(
+            select(*(column.label(column.key) for column in table.__table__.c)).where(column == key)
+        )
+    ).first()
 
 
 async def involvements_of(db: AsyncConnection, upn: str | None) -> tuple[int, list[dict[str, Any]]]:
@@ -154,9 +158,10 @@ async def due(
 
 
 def _messages() -> Select[Any]:
-    owners = (Endpoint.practitioner, Endpoint.agency, Endpoint.channel, Endpoint.address)
+    owners = (Endpoint.practitioner, Endpoint.agency)
+    where = (Endpoint.channel, Endpoint.address.label("address"))
     secrets = (Endpoint.secret, Endpoint.old_secret, Endpoint.old_secret_until)
-    query = select(Delivery.__table__, *owners, *secrets)
+    query = select(Delivery.__table__, *owners, *where, *secrets)
     return query.join(Endpoint, Endpoint.id == Delivery.endpoint)
 
 

@@ -230,8 +230,11 @@ class Endpoint(Base):
     practitioner: Mapped[str | None] = mapped_column(String(64), index=True)
     agency: Mapped[str | None] = mapped_column(String(64), index=True)
     channel: Mapped[str] = mapped_column(String(10), default="webhook")
-    address: Mapped[str]
-    """A webhook's URL, an e-mail address, a telephone number, or a feed's topic."""
+    address: Mapped[str] = mapped_column("url", key="address")
+    """A webhook's URL, an e-mail address, a telephone number, or a feed's topic.
+
+    The column keeps the name that processes of the version before know it by.
+    """
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Encrypted; a webhook's alone."""
     old_secret: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -52,7 +52,7 @@ class Served:
         id = str(self.add(PUBLIC).raise_for_status().json()["id"])
         with closing(sqlite3.connect(self._file, timeout=10)) as db, db:
             values = (url, UUID(id).hex)
-            assert db.execute("UPDATE endpoint SET address = ? WHERE id = ?", values).rowcount == 1
+            assert db.execute("UPDATE endpoint SET url = ? WHERE id = ?", values).rowcount == 1
         return id
 
     def send(self, endpoint: str) -> None:

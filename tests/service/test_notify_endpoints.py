@@ -137,7 +137,7 @@ async def test_the_guard_at_the_connection_refuses_what_was_let_in_or_now_points
         hosts = ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433")
         for host in hosts:
             made = await guarded.endpoint(PUBLIC)
-            statement = "UPDATE endpoint SET address = :url WHERE id = :id"
+            statement = "UPDATE endpoint SET url = :url WHERE id = :id"
             id = UUID(made["id"]).hex
             await guarded.execute(statement, url=f"http://{host}{port}", id=id)
         await guarded.tell(bell())

@@ -79,7 +79,7 @@ async def get_endpoints(
     request: Request, caller: EndpointWriter, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[EndpointOut]:
     """Return the caller's own endpoints, without their secrets."""
-    query = select(*(getattr(Endpoint, name) for name in SHOWN)).order_by(Endpoint.id)
+    query = select(*(getattr(Endpoint, name).label(name) for name in SHOWN)).order_by(Endpoint.id)
     if not caller.is_admin:
         query = query.where(is_own(caller))
     place = after(cursor, tuple[UUID])

@@ -13,7 +13,6 @@ down_revision = "20261204_counted"
 
 def upgrade() -> None:
     with op.batch_alter_table("endpoint") as table:
-        table.alter_column("url", new_column_name="address", existing_type=sa.String())
         table.alter_column("secret", existing_type=sa.LargeBinary(), nullable=True)
         table.add_column(
             sa.Column("channel", sa.String(10), nullable=False, server_default="webhook")
@@ -27,4 +26,3 @@ def downgrade() -> None:
     with op.batch_alter_table("endpoint") as table:
         table.drop_column("channel")
         table.alter_column("secret", existing_type=sa.LargeBinary(), nullable=False)
-        table.alter_column("address", new_column_name="url", existing_type=sa.String())
