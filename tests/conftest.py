@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from libs.common import migrations
 from libs.common.auth import Issuer
 from libs.common.settings import ServiceSettings
+from tests.system import earlier
 
 PATIENCE_S = 10.0
 
@@ -103,11 +104,18 @@ NEEDS = {"kafka": "FIRSTBELL_TEST_KAFKA", "postgres": "FIRSTBELL_TEST_POSTGRES"}
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and name in the closing lines, what this machine has no servers for.
+
+    What runs an earlier version of this repository is left out of a copy without its history, and
+    named too: nothing that could be installed would bring it back.
 
     One Kafka serves all, with one set of topics: its tests keep to one worker, one after another.
     """
+    without = [i for i in items if i.get_closest_marker("history") and not earlier.is_here()]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
     for item in items:
         for name, variable in NEEDS.items():
             if item.get_closest_marker(name) and variable not in os.environ:
@@ -118,6 +126,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("chromium") and not CHROMIUM.exists():
             reason = f"{CHROMIUM} is missing: scripts/install-system-packages installs it"
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what needs a history that this copy of the repository does not have."""
+    if not earlier.is_here():
+        what = f"commit {earlier.EARLIER[:7]} is not in this copy: clone it with its history"
+        terminalreporter.write_line(f"LEFT OUT tests/system/test_upgrade.py: {what}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -17,28 +17,26 @@ import httpx
 import pytest
 
 from tests.service.ingest_app import upn
+from tests.system.earlier import EARLIER, ROOT
 from tests.system.receiver import Receiver
 from tests.system.servers import own_servers
 from tests.system.stack import FIRSTBELL, INVOLVEMENT, PUPIL, TODAY, Stack, free_port, wait_for
 
-ROOT = Path(__file__).parents[2]
-OLD = "8031ce1f4261ac80a0c00672c023bcfd504f1d3e"
-"""Before endpoints were their owners' own, and before follow-ups: four migrations ago."""
 OLD_COMMAND = [sys.executable, "-c", "from services.cli import app; app()"]
 SERVICES = ("ingest", "risk", "notify")
 SENDERS, CHILDREN, WORKERS = 2, 1000, 20
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(600), pytest.mark.history,
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def old_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the old version's code, its rules compiled."""
     folder = tmp_path_factory.mktemp("old")
-    what = ["git", "-C", str(ROOT), "archive", OLD, "libs", "services"]
-    archive = subprocess.run(what, capture_output=True, check=False)
-    if archive.returncode:
-        pytest.skip(f"commit {OLD[:7]} is not here: clone this repository with its history")
+    what = ["git", "-C", str(ROOT), "archive", EARLIER, "libs", "services"]
+    archive = subprocess.run(what, capture_output=True, check=True)
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
     compile_rules = [sys.executable, "-c", "import services.risk.main"]
     subprocess.run(compile_rules, env={"PYTHONPATH": str(folder)}, cwd=folder, check=True)
