@@ -41,7 +41,7 @@ super.users=User:ANONYMOUS
 """
 TYPES = {"topic": 2, "group": 3}
 PATTERNS = {"literal": 3, "prefix": 4}
-OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8}
+OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
 ALLOW = 3
 
 pytestmark = pytest.mark.kafka
@@ -67,14 +67,16 @@ class Kafka:
         client = {"bootstrap_servers": self.operators_door}
         await ensure_topics(client, NewTopics(1, timedelta(days=400)))
         admin = AIOKafkaAdminClient(**client)
-        await admin.start()
-        for user in yaml.safe_load_all(USERS.read_text()):
-            for acl in user["spec"]["authorization"]["acls"]:
-                for operation in acl["operations"]:
-                    request = right(user["metadata"]["name"], acl["resource"], operation)
-                    answer = await admin._send_request(request)
-                    assert [code for code, *_ in answer.creation_responses] == [0]
-        await admin.close()
+        try:
+            await admin.start()
+            for user in yaml.safe_load_all(USERS.read_text()):
+                for acl in user["spec"]["authorization"]["acls"]:
+                    for operation in acl["operations"]:
+                        request = right(user["metadata"]["name"], acl["resource"], operation)
+                        answer = await admin._send_request(request)
+                        assert [code for code, *_ in answer.creation_responses] == [0]
+        finally:
+            await admin.close()
 
     def variables_of(self, user: str) -> dict[str, str]:
         pair = self.authority.vouch_for(user)

@@ -54,7 +54,7 @@ class Replicas(Stack):
             "FIRSTBELL_DATA_DIR": str(data),
             "FIRSTBELL_ALLOW_PRIVATE_ENDPOINTS": "true",
         }
-        self._probe = httpx.Client()
+        self.probe = httpx.Client()
         self.of_old = {**self.env, "PYTHONPATH": str(old)}
         self.old = old
         self.migrate(OLD_COMMAND, self.of_old, old)
@@ -85,7 +85,7 @@ class Replicas(Stack):
 
     def _is_well(self, url: str) -> bool:
         try:
-            return self._probe.get(url).is_success
+            return self.probe.get(url).is_success
         except httpx.TransportError:
             return False
 
@@ -180,6 +180,7 @@ def replicas(old_version: Path, tmp_path: Path) -> Iterator[Replicas]:
             yield made
         finally:
             made.stop()
+            made.probe.close()
 
 
 def bells(balancer: Balancer) -> list[dict[str, Any]]:
