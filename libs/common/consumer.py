@@ -26,8 +26,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common import outbox
 from libs.common.database import Common, Database, Instant, add_missing, is_away, is_deadlock
+from libs.common.event_records import Unreadable, event_of
 from libs.common.eventlog import EventLog, LogUnavailable, Message, Record, TopicPartition
-from libs.common.events import DEAD_LETTERS, Event, Unreadable, event_of
+from libs.common.events import DEAD_LETTERS, Event
 from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
 from libs.common.traces import OFF, Traces

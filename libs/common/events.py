@@ -4,15 +4,12 @@ Events are CloudEvents 1.0 in binary mode: attributes in the record's headers, J
 Readers ignore fields that they do not know, so a field may be added without a new version.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
-from libs.common.eventlog import Message, Record
 from libs.common.identifiers import id_of
 from libs.common.school_day import Session
 
@@ -29,10 +26,6 @@ FEED = "firstbell.alerts.v1."
 """Before an agency's id: the topic of its alerts, for its own systems to read. No service does."""
 DEAD_LETTERS = ".dlq"
 """What a topic's dead letters are kept under: the topic's name with this behind it."""
-
-
-class Unreadable(Exception):
-    """A record that cannot be read as an event; the reason names no pupil."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,48 +281,3 @@ EVENTS: tuple[type[Event], ...] = (
     BellFollowed,
 )
 """Every event: one a topic."""
-
-_TYPES = {kind.topic: kind for kind in EVENTS}
-_DECODERS = {topic: msgspec.json.Decoder(kind) for topic, kind in _TYPES.items()}
-_ENCODER = msgspec.json.Encoder()
-NO_TRACE: Mapping[str, str] = MappingProxyType({})
-
-
-def message_of(event: Event, source: str, trace: Mapping[str, str] = NO_TRACE) -> Message:
-    """Return the record to publish for an event; `source` is the service that says it.
-
-    Args:
-        trace: the header that names the trace which the event belongs to.
-    """
-    return Message(
-        topic=event.topic,
-        key=event.key,
-        value=_ENCODER.encode(event),
-        headers={
-            "ce_specversion": "1.0",
-            "ce_id": str(event.id),
-            "ce_type": event.type,
-            "ce_source": f"/firstbell/{source}",
-            "ce_time": event.occurred_at.isoformat(),
-            "content-type": "application/json",
-            **trace,
-        },
-    )
-
-
-def event_of(record: Record) -> Event:
-    """Read a record as the event of its topic.
-
-    Raises:
-        Unreadable: it is no such event. The reason says where, and repeats nothing of the value.
-    """
-    decoder = _DECODERS.get(record.topic)
-    if decoder is None:
-        raise Unreadable(f"no event is known on topic {record.topic}")
-    try:
-        return decoder.decode(record.value)
-    except msgspec.ValidationError as fault:
-        where = str(fault).rpartition(" - at ")[2] if " - at " in str(fault) else "its top"
-        raise Unreadable(f"not a {_TYPES[record.topic].type}: wrong at {where}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable("not JSON") from None

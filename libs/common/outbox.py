@@ -29,8 +29,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common import traces
 from libs.common.database import Common, Database, Instant
+from libs.common.event_records import message_of
 from libs.common.eventlog import EventLog, Message
-from libs.common.events import Event, message_of
+from libs.common.events import Event
 from libs.common.school_day import utc_now
 from libs.common.traces import OFF, Traces
 

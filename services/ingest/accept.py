@@ -13,8 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.common import outbox, request_ids, traces
 from libs.common.database import Database
+from libs.common.event_records import message_of
 from libs.common.eventlog import Message
-from libs.common.events import RegisterTaken, message_of
+from libs.common.events import RegisterTaken
 from libs.common.identifiers import id_of
 from libs.common.problems import TooMany, Unavailable
 from libs.common.school_day import utc_now

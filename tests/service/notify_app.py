@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from libs.common.auth import Issuer
-from libs.common.events import Bell, BellChanged, Event, RollChanged, RollPupil, message_of
+from libs.common.event_records import message_of
+from libs.common.events import Bell, BellChanged, Event, RollChanged, RollPupil
 from libs.common.identifiers import id_of
 from libs.common.school_day import london_day, utc_now
 from libs.common.settings import ServiceSettings

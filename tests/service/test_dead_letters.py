@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from libs.common import migrations
 from libs.common.consumer import Consumer
 from libs.common.database import Database
+from libs.common.event_records import message_of
 from libs.common.eventlog_embedded import EmbeddedEventLog
-from libs.common.events import REGISTERS, RegisterTaken, message_of
+from libs.common.events import REGISTERS, RegisterTaken
 from libs.common.outbox import Relay
 from libs.common.school_day import Session
 from libs.common.settings import embedded

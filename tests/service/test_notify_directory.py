@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from libs.common.event_records import event_of
 from libs.common.eventlog import Record
-from libs.common.events import INVOLVEMENTS, InvolvementsSet, event_of
+from libs.common.events import INVOLVEMENTS, InvolvementsSet
 from libs.common.settings import ServiceSettings
 from tests.conftest import until
 from tests.service.notify_app import ADA, BEN, House, running, works

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from libs.common.consumer import Consumer
+from libs.common.event_records import message_of
 from libs.common.eventlog import Message
-from libs.common.events import CALENDAR, REGISTERS, message_of
+from libs.common.events import CALENDAR, REGISTERS
 from libs.common.service import Running
 from libs.common.settings import ServiceSettings
 from services import up

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from libs.common.event_records import message_of
 from libs.common.events import (
     Brought,
     Event,
@@ -15,7 +16,6 @@ from libs.common.events import (
     RegisterTaken,
     RollChanged,
     RollPupil,
-    message_of,
 )
 from libs.common.school_day import Session
 from libs.common.settings import ServiceSettings

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import typer
 
+from libs.common.event_records import message_of
 from libs.common.eventlog_embedded import EmbeddedEventLog
-from libs.common.events import message_of
 from libs.common.school_day import utc_now
 from services.notify.messages import parts_of
 from tests.service.notify_app import ADA, AGENCIES, BEN, PRACTITIONERS, bell

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from libs.common import asyncapi
+from libs.common.event_records import message_of
 from libs.common.events import (
     TOPICS,
     Bell,
@@ -24,7 +25,6 @@ from libs.common.events import (
     RollChanged,
     RollPupil,
     Term,
-    message_of,
 )
 from libs.common.school_day import Session
 

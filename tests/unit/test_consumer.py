@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import consumer as consuming
 from libs.common.consumer import Consumer, DeadLetter, Fenced
 from libs.common.database import Database
+from libs.common.event_records import message_of
 from libs.common.eventlog import Message
 from libs.common.eventlog_embedded import EmbeddedEventLog
-from libs.common.events import DEAD_LETTERS, INVOLVEMENTS, REGISTERS, RegisterTaken, message_of
+from libs.common.events import DEAD_LETTERS, INVOLVEMENTS, REGISTERS, RegisterTaken
 from libs.common.outbox import OutboxEvent
 from libs.common.school_day import Session
 from tests.conftest import until

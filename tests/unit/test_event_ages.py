@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from libs.common.event_records import event_of, message_of
 from libs.common.eventlog import Record
-from libs.common.events import TOPICS, Event, event_of, message_of
+from libs.common.events import TOPICS, Event
 
 GOLDEN = Path(__file__).parent / "events"
 """A record's value as it was published, by topic, every field in it: never changed but added to."""

@@ -10,9 +10,10 @@ from sqlalchemy import func, select, update
 
 from libs.common import outbox
 from libs.common.database import Database
+from libs.common.event_records import event_of
 from libs.common.eventlog import LogUnavailable, Message, Record
 from libs.common.eventlog_embedded import EmbeddedEventLog
-from libs.common.events import REGISTERS, Event, RegisterTaken, event_of
+from libs.common.events import REGISTERS, Event, RegisterTaken
 from libs.common.outbox import OutboxEvent, Relay
 from libs.common.school_day import Session, utc_now
 from tests.conftest import until

@@ -6,6 +6,7 @@ was told first stands first.
 
 import json
 
+from libs.common.event_records import cloud_event
 from libs.common.eventlog import EventLog, LogUnavailable
 from libs.common.eventlog import Message as LogMessage
 from libs.common.events import FEED
@@ -48,16 +49,6 @@ class Feed:
 
 def event_of(message: Message) -> LogMessage:
     """Return a message as a CloudEvent in binary mode; its `ce_id` is the message's id."""
-    return LogMessage(
-        topic=message.address,
-        key=message.agency,
-        value=message.body.encode(),
-        headers={
-            "ce_specversion": "1.0",
-            "ce_id": str(message.id),
-            "ce_type": f"uk.firstbell.{message.type}",
-            "ce_source": "/firstbell/notify",
-            "ce_time": json.loads(message.body)["timestamp"],
-            "content-type": "application/json",
-        },
-    )
+    time = json.loads(message.body)["timestamp"]
+    headers = cloud_event(message.id, f"uk.firstbell.{message.type}", "notify", time)
+    return LogMessage(message.address, message.agency, message.body.encode(), headers)
