@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import store
+from services.notify import delivery_store, endpoint_store
 from services.notify.sharing_rules import SharingRules
 from services.notify.tables import Delivery, Endpoint
 from services.notify.telling import delivery
@@ -32,9 +32,9 @@ async def endpoints_late(db: AsyncConnection, now: datetime, limit: int) -> Sequ
 
 async def tell_others(db: AsyncConnection, id: UUID, _: SharingRules, now: datetime) -> None:
     """Tell of an endpoint's late messages wherever else its owner is reached, by a number alone."""
-    others = (await store.endpoints_beside(db, {id})).get(id, [])
+    others = (await endpoint_store.endpoints_beside(db, {id})).get(id, [])
     # In the order in which everybody locks them: nobody waits in a ring.
-    await store.lock_endpoints(db, [id, *others])
+    await endpoint_store.lock_endpoints(db, [id, *others])
     told = update(Endpoint).where(Endpoint.id == id, *_untold(now)).values(late_told_at=now)
     if not (await db.execute(told)).rowcount:
         return
@@ -43,7 +43,7 @@ async def tell_others(db: AsyncConnection, id: UUID, _: SharingRules, now: datet
     log.warning("messages are late", **data)
     message = {"type": TYPE, "timestamp": now.isoformat(), "data": data}
     notices = [delivery(other, None, message, now, "late", id, now) for other in others]
-    await store.add_deliveries(db, notices)
+    await delivery_store.add_deliveries(db, notices)
 
 
 def _untold(now: datetime) -> Sequence[ColumnElement[Any]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import ledger, store, undelivered
+from services.notify import delivery_store, endpoint_store, ledger, undelivered
 from services.notify.channels.channel import Answer
 from services.notify.delivered import records_of
 from services.notify.delivery import Outcome, next_attempt_at, outcome_of, wait_after
@@ -36,9 +36,13 @@ async def record(
     over = [a.row for a in done if a.outcome in {Outcome.GONE, Outcome.DEAD}]
     await undelivered.lock_told(db, {row.endpoint for row in over})
     # Whoever heard first that its endpoint is gone has ended it, and told of that.
-    over = await store.still_claimed(db, over)
-    await store.note_attempts(db, [_values(attempt, retry_base_s) for attempt in done])
-    ended = [row for endpoint, at in gone.items() for row in await store.disable(db, endpoint, at)]
+    over = await delivery_store.still_claimed(db, over)
+    await delivery_store.note_attempts(db, [_values(attempt, retry_base_s) for attempt in done])
+    ended = [
+        row
+        for endpoint, at in gone.items()
+        for row in await endpoint_store.disable(db, endpoint, at)
+    ]
     await undelivered.tell_others(db, ended + over, now)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import store, undelivered
+from services.notify import endpoint_store, undelivered
 from services.notify.channels.govuk_notify import GovukNotify
 from services.notify.delivery import Outcome, Verdict, outcome_of, wait_after
 from services.notify.tables import Delivery, Endpoint
@@ -118,12 +118,14 @@ async def _settle(
     outcomes = {r.number: outcome_of(FATES[s], now - r.pending_since) for r, s in told}
     gone = {row.endpoint for row, _ in told if outcomes[row.number] is Outcome.GONE}
     # Endpoints before messages, as everywhere.
-    await store.lock_endpoints(db, gone)
+    await endpoint_store.lock_endpoints(db, gone)
     for row, status in told:
         values = _values(row, status, outcomes[row.number], retry_base_s, now)
         still = (Delivery.number == row.number, Delivery.state == "delivered")
         await db.execute(update(Delivery).where(*still).values(values))
-    ended = [row for endpoint in sorted(gone) for row in await store.disable(db, endpoint, now)]
+    ended = [
+        row for endpoint in sorted(gone) for row in await endpoint_store.disable(db, endpoint, now)
+    ]
     ended += [row for row, _ in told if outcomes[row.number] in {Outcome.GONE, Outcome.DEAD}]
     await undelivered.tell_others(db, ended, now)
 

@@ -19,7 +19,7 @@ from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from libs.common.traces import OFF, TRACEPARENT, Traces
-from services.notify import outcomes, store
+from services.notify import delivery_store, outcomes
 from services.notify.channels.channel import Channel, attempt
 from services.notify.delivery import Outcome
 from services.notify.lanes import Lanes
@@ -88,7 +88,7 @@ class Sender:
         # This process is new, or lost its database: nothing is under way under its name.
         if self._settings.instance is not None:
             async with self._database.transaction() as db:
-                await store.give_back(db, self._settings.instance)
+                await delivery_store.give_back(db, self._settings.instance)
 
     async def _wait(self, poll_s: float, took_s: float) -> None:
         try:
@@ -126,12 +126,12 @@ class Sender:
         try:
             async with self._database.transaction() as db:
                 await outcomes.record(db, done, self._settings.retry_base_s, now)
-                await store.hasten(db, recovered, now)
-                found = await store.due(db, now, self._lanes.closed(), self._lanes.room())
+                await delivery_store.hasten(db, recovered, now)
+                found = await delivery_store.due(db, now, self._lanes.closed(), self._lanes.room())
                 entered += [row for row in found if self._lanes.enter(row.endpoint)]
-                await store.lease(db, entered, now + self._lease, self._settings.instance)
+                await delivery_store.lease(db, entered, now + self._lease, self._settings.instance)
                 await self._decide_again(db, entered)
-                rows = await store.still_claimed(db, entered)
+                rows = await delivery_store.still_claimed(db, entered)
                 await outcomes.record_delivered(db, done)
         except BaseException:
             # Nothing of it is written: outcomes wait for the next time, places are free again.

@@ -1,4 +1,4 @@
-"""Notify's tables: directory, children, bells, alerts, approvals, ledger; and the others by name."""
+"""Notify's tables: directory, children, bells, alerts, ledger; and all the others by name."""
 
 from datetime import date, datetime
 from typing import Any

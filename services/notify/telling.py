@@ -12,7 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import traces
 from libs.common.identifiers import id_of
-from services.notify import alert_store, holding_store, ledger, life_store, store
+from services.notify import (
+    alert_store,
+    delivery_store,
+    endpoint_store,
+    holding_store,
+    ledger,
+    life_store,
+)
 from services.notify.deciding import Decided
 from services.notify.figures import DECISIONS
 from services.notify.noise import Noise
@@ -63,7 +70,7 @@ class Telling:
         ids = people.keys() | {row["recipient"] for row in before}
         agencies = {person.agency for person in people.values()}
         agencies |= {row["agency"] for row in before}
-        self.endpoints = await store.open_endpoints(db, ids, agencies)
+        self.endpoints = await endpoint_store.open_endpoints(db, ids, agencies)
         await self.noise.read_silences(db, ids, {bell["upn"] for bell in bells})
 
     async def write(self, db: AsyncConnection) -> None:
@@ -71,7 +78,7 @@ class Telling:
         await alert_store.save_alerts(db, list(self.changed.values()))
         await alert_store.save_approvals(db, list(self.approvals.values()))
         await self.noise.write(db)
-        await store.add_deliveries(db, self.deliveries)
+        await delivery_store.add_deliveries(db, self.deliveries)
         await ledger.append(db, self.records)
 
     def record(self, bell: Mapping[str, Any], one: Decided, cause: object, change: str) -> None:

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notify import store
+from services.notify import delivery_store, endpoint_store
 from services.notify.delivery import TRIED_FOR
 from services.notify.sharing_rules import SharingRules
 from services.notify.tables import Delivery
@@ -53,8 +53,10 @@ async def lock_told(db: AsyncConnection, ended: Collection[UUID]) -> None:
     In one go and before any message: of two that end at once neither waits for the other's.
     """
     if ended:
-        beside = (await store.endpoints_beside(db, ended)).values()
-        await store.lock_endpoints(db, {*ended, *(other for others in beside for other in others)})
+        beside = (await endpoint_store.endpoints_beside(db, ended)).values()
+        await endpoint_store.lock_endpoints(
+            db, {*ended, *(other for others in beside for other in others)}
+        )
 
 
 async def tell_others(db: AsyncConnection, ended: Sequence[Row[Any]], now: datetime) -> None:
@@ -70,13 +72,13 @@ async def tell_others(db: AsyncConnection, ended: Sequence[Row[Any]], now: datet
     ended = [row for row in ended if row.type.startswith("alert.")]
     if not ended:
         return
-    others = await store.endpoints_beside(db, {row.endpoint for row in ended})
+    others = await endpoint_store.endpoints_beside(db, {row.endpoint for row in ended})
     notices = [
         delivery(other, None, _notice(row, now), now, "undelivered", row.id, row.attempts)
         for row in ended
         for other in others.get(row.endpoint, ())
     ]
-    await store.add_deliveries(db, notices)
+    await delivery_store.add_deliveries(db, notices)
 
 
 def _notice(row: Row[Any], now: datetime) -> dict[str, Any]:

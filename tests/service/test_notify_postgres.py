@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import ledger, outcomes, store
+from services.notify import delivery_store, endpoint_store, ledger, outcomes
 from services.notify.channels.channel import Answer
 from services.notify.checkpoints import Sealer
 from services.notify.delivery import TRIED_FOR, Verdict
@@ -224,7 +224,7 @@ async def owed(house: House, endpoint: UUID) -> Any:
     row = delivery(endpoint, ADA, message, now, "test", uuid4())
     row["next_attempt_at"] = now + timedelta(days=1)
     async with house.app.state.database.transaction() as db:
-        await store.add_deliveries(db, [row])
+        await delivery_store.add_deliveries(db, [row])
         return (await db.execute(select(Delivery.__table__).where(Delivery.id == row["id"]))).one()
 
 
@@ -264,7 +264,7 @@ async def test_what_is_dead_and_an_endpoint_that_is_gone_at_once_wait_in_no_ring
             await outcomes.record(db, [attempt], 5.0, now)
 
     async with database.transaction() as db:
-        await store.lock_endpoints(db, pair[1:])
+        await endpoint_store.lock_endpoints(db, pair[1:])
         ending = asyncio.create_task(gone_at(house, first))
         await until(lambda: waiting(house, 1))
         dying = asyncio.create_task(take(late))

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
-from services.notify import store
+from services.notify import delivery_store
 from tests.service.notify_app import ADA, AGENCIES, URN, House, bell, running, works
 
 IN_ORDER = "SCAN disclosure"
@@ -86,7 +86,7 @@ async def test_what_a_message_waits_for_is_looked_for_among_its_endpoints_own(
 
     async with house.app.state.database.reading() as db:
         event.listen(db.sync_connection, "before_cursor_execute", note)
-        await store.due(db, utc_now(), {UUID(int=1)}, 8)
+        await delivery_store.due(db, utc_now(), {UUID(int=1)}, 8)
     (due,) = (one for one in asked if one[0].startswith("SELECT"))
     steps = await plan_of(house, *due)
     waits = {step.rpartition("(")[2] for step in steps if step.startswith("SEARCH earlier")}

@@ -22,7 +22,7 @@ from libs.common.problems import (
 )
 from libs.common.school_day import utc_now
 from libs.common.service import json_only
-from services.notify import store
+from services.notify import delivery_store
 from services.notify.api.access import EndpointWriter
 from services.notify.api.addresses import FORMS
 from services.notify.api.deliveries import DeliveryOut, delivery_of
@@ -132,7 +132,7 @@ async def _send(
         if values:
             await db.execute(update(Endpoint).where(Endpoint.id == id).values(values))
         row = delivery(id, None, message, now, "test", uuid4())
-        await store.add_deliveries(db, [row])
+        await delivery_store.add_deliveries(db, [row])
         made = (await db.execute(select(Delivery.__table__).where(Delivery.id == row["id"]))).one()
     request.app.state.sender.wake()
     return delivery_of(made._mapping)
