@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.identifiers import id_of
 from libs.common.school_day import london_day
 from services.notify import alert_store
-from services.notify.deciding import Decided, Known, decide, eligible, known_of, next_of
+from services.notify.deciding import Decided, Known, decide, eligible, next_of
 from services.notify.sharing_rules import SharingRules
 from services.notify.telling import Telling, telling
 
@@ -116,9 +116,7 @@ def _settle(row: dict[str, Any], said: Answer, out: Telling) -> None:
 
 async def _matter(db: AsyncConnection, bell_id: UUID, out: Telling) -> tuple[dict[str, Any], Known]:
     bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
-    known = await known_of(db, [bell], to_change=True)
-    await out.reach(db, [bell], known.people)
-    return bell, known
+    return bell, await out.know(db, [bell])
 
 
 async def ask_further(

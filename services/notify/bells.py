@@ -68,8 +68,7 @@ class Notifier:
         bells = [msgspec.to_builtins(event.bell) for event in events]
         ids, urns = {e.bell.id for e in events}, {e.bell.urn for e in events}
         out = await telling(db, ids, self.now(), rules.version, urns)
-        known = await known_of(db, bells, to_change=True)
-        await out.reach(db, bells, known.people)
+        known = await out.know(db, bells)
         await noise.read_all(db, out.noise, bells, rules.routes.inhibitions, known.people)
         for event, bell in zip(events, bells, strict=True):
             change = {"bell": str(event.bell.id), "change": event.change}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.identifiers import id_of
 from libs.common.school_day import london_day
 from services.notify import alert_store, life_store
-from services.notify.deciding import Decided, decide, known_of
+from services.notify.deciding import Decided, decide
 from services.notify.school_hours import SchoolDays
 from services.notify.sharing_rules import SharingRules
 from services.notify.telling import Telling, is_always, telling
@@ -30,8 +30,7 @@ async def pass_on(db: AsyncConnection, bell_id: UUID, rules: SharingRules, now: 
     out = await telling(db, {bell_id}, now, rules.version)
     bell = (await alert_store.bells_by_id(db, {bell_id}))[bell_id]
     days = (await life_store.school_days_of(db, {bell["urn"]}))[bell["urn"]]
-    known = await known_of(db, [bell], to_change=True)
-    await out.reach(db, [bell], known.people)
+    known = await out.know(db, [bell])
     seeing = {
         one.recipient.person.id: one
         for one in decide(bell, known, rules, london_day(now))

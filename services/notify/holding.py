@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.identifiers import id_of
 from libs.common.school_day import london_day
 from services.notify import alert_store, holding_store, noise
-from services.notify.deciding import Decided, Known, decide, known_of
+from services.notify.deciding import Decided, Known, decide
 from services.notify.messages import digest
 from services.notify.sharing_rules import SharingRules
 from services.notify.telling import Telling, telling
@@ -30,8 +30,7 @@ async def let_go(db: AsyncConnection, alert: UUID, rules: SharingRules, now: dat
     urns = {bell["urn"] for bell in bells.values()}
     out = await telling(db, set(bells), now, rules.version, urns)
     told = list(bells.values())
-    known = await known_of(db, told, to_change=True)
-    await out.reach(db, told, known.people)
+    known = await out.know(db, told)
     await noise.read_all(db, out.noise, told, rules.routes.inhibitions, known.people)
     out.gathered = {} if first.bundle is not None else None
     for row in sorted(due.values(), key=lambda row: _place(bells.get(row.bell, {}), known)):

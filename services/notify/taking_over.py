@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.school_day import london_day
 from services.notify import alert_store, handing_over
-from services.notify.deciding import decide, known_of
+from services.notify.deciding import decide
 from services.notify.sharing_rules import SharingRules
 from services.notify.telling import telling
 
@@ -28,8 +28,7 @@ async def settle(
         changed |= {"status": "acknowledged"}
     out.keep(changed)
     if accepted:
-        known = await known_of(db, [bell], to_change=True)
-        await out.reach(db, [bell], known.people)
+        known = await out.know(db, [bell])
         decided = decide(bell, known, rules, london_day(now))
         for one in decided:
             if one.recipient.person.id == offer.taker and one.decision.fields:

@@ -20,7 +20,7 @@ from services.notify import (
     ledger,
     life_store,
 )
-from services.notify.deciding import Decided
+from services.notify.deciding import Decided, Known, known_of
 from services.notify.figures import DECISIONS
 from services.notify.noise import Noise
 from services.notify.routing import Person, Recipient
@@ -46,7 +46,7 @@ class Telling:
     noise: Noise
     """What holds messages back."""
     endpoints: dict[str, list[UUID]] = field(default_factory=dict)
-    """By owner; see `reach`."""
+    """By owner; see `know`."""
     school_days: Mapping[str, SchoolDays] = field(default_factory=dict)
     """By URN."""
     gathered: dict[str, list[dict[str, Any]]] | None = None
@@ -56,22 +56,20 @@ class Telling:
     records: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
 
-    async def reach(
-        self,
-        db: AsyncConnection,
-        bells: Collection[Mapping[str, Any]],
-        people: Mapping[str, Person],
-    ) -> None:
-        """Read how these people, and who was told of these bells before, are reached.
+    async def know(self, db: AsyncConnection, bells: Collection[Mapping[str, Any]]) -> Known:
+        """Return what is held about these bells, and read how who may hear of them is reached.
 
-        And, of which kinds of bell about these children they want to hear nothing.
+        That is whoever is near, and who was told of them before; and, of which kinds of bell about
+        these children they want to hear nothing.
         """
+        known = await known_of(db, bells, to_change=True)
         before = [row for rows in self.alerts.values() for row in rows.values()]
-        ids = people.keys() | {row["recipient"] for row in before}
-        agencies = {person.agency for person in people.values()}
+        ids = known.people.keys() | {row["recipient"] for row in before}
+        agencies = {person.agency for person in known.people.values()}
         agencies |= {row["agency"] for row in before}
         self.endpoints = await endpoint_store.open_endpoints(db, ids, agencies)
         await self.noise.read_silences(db, ids, {bell["upn"] for bell in bells})
+        return known
 
     async def write(self, db: AsyncConnection) -> None:
         """Write everything."""
