@@ -126,7 +126,7 @@ async def get_deliveries(
 async def get_delivery(request: Request, caller: EndpointWriter, id: UUID) -> DeliveryLog:
     """Return a message: each attempt, its answer and how long that took, and when it is next."""
     async with request.app.state.database.reading() as db:
-        row = await _message(db, caller, id)
+        row, _ = await _message(db, caller, id)
         body = await _body(db, caller, row, request.app.state.notifier)
     return DeliveryLog(
         **delivery_of(dict(row._mapping)).model_dump(), log=row.log, body=body and json.loads(body)
@@ -139,8 +139,8 @@ async def replay(request: Request, caller: EndpointWriter, id: UUID) -> Delivery
     """Send a message again, under the same `webhook-id`."""
     values = _again()
     async with request.app.state.database.transaction() as db:
-        row = await _message(db, caller, id)
-        must_be_open(await own(db, caller, row.endpoint))
+        row, endpoint = await _message(db, caller, id)
+        must_be_open(endpoint)
         await db.execute(update(Delivery).where(Delivery.id == id).values(values))
     request.app.state.sender.wake()
     return delivery_of({**row._mapping, **values})
@@ -170,13 +170,14 @@ def _again() -> dict[str, Any]:
     return {**again, "next_attempt_at": now, "pending_since": now}
 
 
-async def _message(db: Any, caller: Caller, id: UUID) -> Row[Any]:
+async def _message(db: Any, caller: Caller, id: UUID) -> tuple[Row[Any], Any]:
+    """Return a message of the caller's, and its endpoint."""
     row: Row[Any] | None = (
         await db.execute(select(Delivery.__table__).where(Delivery.id == id))
     ).first()
-    await own(db, caller, row and row.endpoint)
+    endpoint = await own(db, caller, row and row.endpoint)
     assert row is not None  # own() has refused that
-    return row
+    return row, endpoint
 
 
 async def _body(db: Any, caller: Caller, row: Row[Any], notifier: Any) -> str | None:
