@@ -6,6 +6,7 @@ whole would tell it. Rates of attendance rest on `PUPILS_MIN` or more, as in ris
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from services.notify.impact_cases import Case
 
@@ -13,6 +14,7 @@ CHILDREN_MIN = 5
 PUPILS_MIN = 10
 
 Count = int | None
+Part = TypeVar("Part")
 
 
 def shown(cases: Iterable[Case], value: int) -> Count:
@@ -20,13 +22,13 @@ def shown(cases: Iterable[Case], value: int) -> Count:
     return value if enough_of(cases) else None
 
 
-def enough_of(cases: Iterable[Case], least: int = CHILDREN_MIN) -> bool:
+def enough_of(cases: Iterable[Case]) -> bool:
     """Whether these alerts are about enough children, or about none."""
     children = len({case.upn for case in cases})
-    return children == 0 or children >= least
+    return children == 0 or children >= CHILDREN_MIN
 
 
-def hidden(parts: Mapping[str, tuple[int, bool]], keep: str = "") -> dict[str, Count]:
+def hidden(parts: Mapping[Part, tuple[int, bool]], keep: Part | None = None) -> dict[Part, Count]:
     """Return the parts of a whole, each its count or null.
 
     Args:

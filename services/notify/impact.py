@@ -84,7 +84,7 @@ def impact(
     cases: Sequence[Case],
 ) -> Impact:
     """Count these alerts."""
-    enough = shown(cases, len(cases)) is not None
+    enough = enough_of(cases)
     counted = cases if enough else ()
     outcomes = _parts(counted, lambda case: (case.outcome,) if case.outcome else ())
     # By rule they would add up to what is hidden of all.
@@ -138,13 +138,11 @@ def _rules(cases: Sequence[Case], *, tell_false: bool) -> list[OfRule]:
     for case in cases:
         found.setdefault((case.kind, case.version), []).append(case)
     bells = {
-        f"{kind} {version}": (len({case.bell for case in of}), enough_of(of))
-        for (kind, version), of in sorted(found.items())
+        rule: (len({case.bell for case in of}), enough_of(of)) for rule, of in sorted(found.items())
     }
-    bells_shown = hidden(bells)
     return [
-        _rule(kind, version, bells_shown[f"{kind} {version}"], of, tell_false=tell_false)
-        for (kind, version), of in sorted(found.items())
+        _rule(*rule, count, found[rule], tell_false=tell_false)
+        for rule, count in hidden(bells).items()
     ]
 
 
