@@ -117,8 +117,8 @@ async def _settle(
 ) -> None:
     outcomes = {r.number: outcome_of(FATES[s], now - r.pending_since) for r, s in told}
     gone = {row.endpoint for row, _ in told if outcomes[row.number] is Outcome.GONE}
-    # Endpoints before messages, as everywhere.
-    await endpoint_store.lock_endpoints(db, gone)
+    over = [row for row, _ in told if outcomes[row.number] in {Outcome.GONE, Outcome.DEAD}]
+    await undelivered.lock_told(db, {row.endpoint for row in over})
     for row, status in told:
         values = _values(row, status, outcomes[row.number], retry_base_s, now)
         still = (Delivery.number == row.number, Delivery.state == "delivered")
@@ -126,8 +126,7 @@ async def _settle(
     ended = [
         row for endpoint in sorted(gone) for row in await endpoint_store.disable(db, endpoint, now)
     ]
-    ended += [row for row, _ in told if outcomes[row.number] in {Outcome.GONE, Outcome.DEAD}]
-    await undelivered.tell_others(db, ended, now)
+    await undelivered.tell_others(db, ended + over, now)
 
 
 def _values(
