@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from libs.common.database import among
 from services.notify.tables import Delivery, Endpoint, Practitioner
@@ -24,6 +25,20 @@ _OPEN_ENDPOINTS = (
         ),
         *_OPEN,
     )
+    .order_by(Endpoint.id)
+)
+_one = aliased(Endpoint)
+_BESIDE = (
+    select(_one.id.label("one"), Endpoint.id.label("other"))
+    .outerjoin(Practitioner, Practitioner.id == _one.practitioner)
+    .join(
+        Endpoint,
+        or_(
+            Endpoint.practitioner == _one.practitioner,
+            Endpoint.agency == func.coalesce(_one.agency, Practitioner.agency),
+        ),
+    )
+    .where(_one.id.in_(among("endpoints")), Endpoint.id != _one.id, *_OPEN)
     .order_by(Endpoint.id)
 )
 
@@ -65,31 +80,11 @@ async def disable(db: AsyncConnection, endpoint: UUID, at: datetime) -> list[Row
 async def endpoints_beside(
     db: AsyncConnection, endpoints: Collection[UUID]
 ) -> dict[UUID, list[UUID]]:
-    """Return, by endpoint, the open ones of the same practitioner and of the same agency."""
-    found = await db.execute(
-        select(
-            Endpoint.id,
-            Endpoint.practitioner,
-            func.coalesce(Endpoint.agency, Practitioner.agency).label("agency"),
-            Endpoint.agency.is_not(None).label("whole"),
-            and_(*_OPEN).label("is_open"),
-        )
-        .outerjoin(Practitioner, Practitioner.id == Endpoint.practitioner)
-        .order_by(Endpoint.id)
-    )
-    rows: Any = found.all()
-    return {
-        one.id: [
-            other.id
-            for other in rows
-            if other.id != one.id and other.is_open and _is_beside(one, other)
-        ]
-        for one in rows
-        if one.id in endpoints
-    }
+    """Return, by endpoint, the open ones of the same practitioner and of the same agency.
 
-
-def _is_beside(one: Row[Any], other: Row[Any]) -> bool:
-    if one.practitioner is not None and other.practitioner == one.practitioner:
-        return True
-    return bool(other.whole and other.agency == one.agency)
+    Those that have none beside them are left out.
+    """
+    found: dict[UUID, list[UUID]] = {}
+    for row in await db.execute(_BESIDE, {"endpoints": list(endpoints)}):
+        found.setdefault(row.one, []).append(row.other)
+    return found
