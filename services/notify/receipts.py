@@ -5,7 +5,7 @@ address, and knows only later that there is nobody.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -116,17 +116,30 @@ async def _settle(
     db: AsyncConnection, told: Sequence[tuple[Row[Any], str]], retry_base_s: float, now: datetime
 ) -> None:
     outcomes = {r.number: outcome_of(FATES[s], now - r.pending_since) for r, s in told}
-    gone = {row.endpoint for row, _ in told if outcomes[row.number] is Outcome.GONE}
     over = [row for row, _ in told if outcomes[row.number] in {Outcome.GONE, Outcome.DEAD}]
     await undelivered.lock_told(db, {row.endpoint for row in over})
+    # Whoever heard of it first has taken it back, and told of that.
+    still = await _still_delivered(db, outcomes)
+    over = [row for row in over if row.number in still]
+    gone = {row.endpoint for row in over if outcomes[row.number] is Outcome.GONE}
     for row, status in told:
-        values = _values(row, status, outcomes[row.number], retry_base_s, now)
-        still = (Delivery.number == row.number, Delivery.state == "delivered")
-        await db.execute(update(Delivery).where(*still).values(values))
+        if row.number in still:
+            values = _values(row, status, outcomes[row.number], retry_base_s, now)
+            await db.execute(update(Delivery).where(Delivery.number == row.number).values(values))
     ended = [
         row for endpoint in sorted(gone) for row in await endpoint_store.disable(db, endpoint, now)
     ]
     await undelivered.tell_others(db, ended + over, now)
+
+
+async def _still_delivered(db: AsyncConnection, numbers: Collection[int]) -> set[int]:
+    query = (
+        select(Delivery.number)
+        .where(Delivery.number.in_(numbers), Delivery.state == "delivered")
+        .order_by(Delivery.number)
+        .with_for_update()
+    )
+    return set((await db.execute(query)).scalars())
 
 
 def _values(

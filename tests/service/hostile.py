@@ -20,6 +20,7 @@ BLOCK = MARK.encode() * 240
 DELIVERED = "delivered (200)"
 SILENCE = "no answer in time"
 HUNG_UP = "hung up"
+NO_CONNECTION = "cannot be connected to"
 IMPROPER = "no proper answer"
 TOO_LONG = "too long an answer"
 
@@ -285,7 +286,8 @@ ILLS = {
     ),
     "answer after answer": Ill(floods(b"", (OK + LENGTH % 0) * 40), {DELIVERED, IMPROPER}),
     # It hangs up.
-    "a reset at once": Ill(resets(b"", reads=False), {HUNG_UP}),
+    # Where the RST is there before the connection is looked at, there never was one.
+    "a reset at once": Ill(resets(b"", reads=False), {HUNG_UP, NO_CONNECTION}),
     "a reset after the request": Ill(resets(b""), {HUNG_UP}),
     "a reset within the headers": Ill(resets(OK + b"X-A: "), {HUNG_UP}),
     "a reset within the body": Ill(resets(OK + LENGTH % 99 + b"a"), {DELIVERED, HUNG_UP}),

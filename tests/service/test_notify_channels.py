@@ -1,5 +1,6 @@
 """E-mail over real SMTP, GOV.UK Notify over a real socket, and feeds in the log."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import httpx
 import jsonschema
 import pytest
 import trustme
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from libs.common import asyncapi
@@ -19,6 +21,7 @@ from libs.common.eventlog import Record
 from libs.common.events import FEED
 from libs.common.settings import ServiceSettings
 from services.notify.channels.govuk_notify import GovukNotify
+from services.notify.receipts import Receipts
 from tests.conftest import until
 from tests.service.govuk import EMAIL_TEMPLATE, KEY, TEXT_TEMPLATE, Govuk
 from tests.service.mail import PASSWORD, USER, MailServer
@@ -548,6 +551,29 @@ async def test_an_alert_that_never_came_by_text_is_told_elsewhere(
         notice = json.loads((await agencys.has(2))[1].body)
 
     assert notice["type"] == "delivery.failed"
+
+
+def told_undelivered() -> float:
+    return REGISTRY.get_sample_value("firstbell_undelivered_total", {"service": "notify"}) or 0
+
+
+async def test_two_that_hear_at_once_that_a_text_never_came_tell_of_it_once(
+    govuk: tuple[House, Govuk],
+) -> None:
+    house, there = govuk
+    made = await add(house, channel="text", address=PHONE)
+    await house.execute("UPDATE endpoint SET verified_at = datetime('now')")
+    await house.tell(bell())
+    await come_to(house, made, "delivered")
+    there.statuses[PHONE] = "permanent-failure"
+    await house.execute("UPDATE delivery SET delivered_at = datetime('now', '-40 seconds')")
+    state, before = house.app.state, told_undelivered()
+    asking = GovukNotify(state.settings, "text")
+    beside = Receipts(state.settings, state.database, lambda: None)
+    await asyncio.gather(state.receipts.look(asking), beside.look(asking))
+    await asking.close()
+
+    assert told_undelivered() == before + 1
 
 
 async def test_what_govuk_notify_could_not_deliver_is_sent_again(
