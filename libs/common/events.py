@@ -19,7 +19,8 @@ CALENDAR = "firstbell.calendar.v1"
 INVOLVEMENTS = "firstbell.involvements.v1"
 BELLS = "firstbell.bells.v1"
 FOLLOW_UPS = "firstbell.followups.v1"
-TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS, FOLLOW_UPS)
+JUDGEMENTS = "firstbell.judgements.v1"
+TOPICS = (REGISTERS, ROLL, CALENDAR, INVOLVEMENTS, BELLS, FOLLOW_UPS, JUDGEMENTS)
 COMPACTED = frozenset({INVOLVEMENTS})
 """Topics of which only each key's last event need stay."""
 FEED = "firstbell.alerts.v1."
@@ -272,6 +273,37 @@ class BellFollowed(Event, frozen=True, kw_only=True):
         return self.upn
 
 
+class BellJudged(Event, frozen=True, kw_only=True):
+    """Somebody has closed an alert, and so said whether its bell was a false one.
+
+    Neither the child nor who it was is named, nor anything else of what they noted.
+    """
+
+    topic = JUDGEMENTS
+    type = "uk.firstbell.bell.judged"
+
+    bell: UUID
+    alert: UUID
+    closing: int
+    """Which closing of the alert it is, from 1: it may have rung again. The last one counts."""
+    urn: str
+    kind: str
+    version: str
+    """The rule's, as the bell was told."""
+    raised_on: date
+    is_false: bool
+
+    @property
+    def id(self) -> UUID:
+        """An alert's nth closing."""
+        return id_of("judged", self.alert, self.closing)
+
+    @property
+    def key(self) -> str:
+        """One bell's closings stay in order."""
+        return str(self.bell)
+
+
 EVENTS: tuple[type[Event], ...] = (
     RegisterTaken,
     RollChanged,
@@ -279,5 +311,6 @@ EVENTS: tuple[type[Event], ...] = (
     InvolvementsSet,
     BellChanged,
     BellFollowed,
+    BellJudged,
 )
 """Every event: one a topic."""

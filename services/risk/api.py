@@ -9,12 +9,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
 
+from libs.common import tenants
 from libs.common.identifiers import Upn, Urn
 from libs.common.problems import NotFound, documented
 from libs.common.school_day import Day
 from libs.common.service import Page, after, cursor_of
+from services.risk import judged
 from services.risk.callers import BellReader, Reader, RuleReader
 from services.risk.fold import Rule
+from services.risk.judged import Judged
 from services.risk.tables import StoredBell
 from services.risk.words import SEVERITY_ASKS, clears_of, severities_of
 
@@ -78,6 +81,10 @@ class RuleOut(BaseModel):
     asks: str = Field(description="What guidance asks of people, and what the bell does not mean.")
     clears: str = Field(description="What clears its bells; empty of a rule that does not say.")
     severities: list[SeverityOut] = Field(description="Severities that its bells can have.")
+    judged: list[Judged] = Field(
+        description="How its bells were judged when their alerts were closed, by its version: in "
+        "the whole installation, whoever asks. Empty: none was closed."
+    )
 
 
 @router.get("/bells", summary="List bells, newest first", responses=documented())
@@ -108,15 +115,20 @@ async def get_bell(request: Request, caller: BellReader, bell: UUID) -> BellOut:
 
 @router.get("/rules", summary="Read the rule catalogue", responses=documented())
 async def get_rules(request: Request, _: RuleReader) -> Page[RuleOut]:
-    """Every rule with its parameters, its source, and what it asks of people."""
+    """Every rule with its parameters, its source, what it asks of people, and how it was judged."""
     rules = request.app.state.evaluator.rules
-    return Page(items=[_rule_out(rule, rules) for rule in rules])
+    # The rule is the same for all schools, and few of one's bells would say little of it.
+    with tenants.everything():
+        async with request.app.state.database.reading() as db:
+            found = await judged.by_kind(db)
+    return Page(items=[_rule_out(rule, rules, found.get(rule.kind, [])) for rule in rules])
 
 
-def _rule_out(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> RuleOut:
+def _rule_out(rule: Rule[Any], rules: Sequence[Rule[Any]], found: list[Judged]) -> RuleOut:
     names = ("kind", "title", "version", "source", "asks")
     return RuleOut(
         parameters=dict(rule.parameters),
+        judged=found,
         clears=clears_of(rule),
         severities=[
             SeverityOut(severity=one.name, asks=SEVERITY_ASKS[one])

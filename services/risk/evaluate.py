@@ -14,6 +14,7 @@ from libs.common import outbox, traces
 from libs.common.codes import numbers_of
 from libs.common.events import (
     BellChanged,
+    BellJudged,
     CalendarSet,
     Event,
     InvolvementsSet,
@@ -21,7 +22,7 @@ from libs.common.events import (
     RollChanged,
 )
 from libs.common.identifiers import id_of
-from services.risk import store
+from services.risk import judged, store
 from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book
 from services.risk.enrolment import Enrolment, enrolment_of
@@ -81,6 +82,8 @@ class Evaluator:
                 await self._evaluate(db, shelf, event.occurred_at, quiet=False)
             case InvolvementsSet():
                 await self._take_involvements(db, event)
+            case BellJudged():
+                await judged.save(db, event)
 
     async def _take_register(self, db: AsyncConnection, event: RegisterTaken) -> None:
         shelf = await self._open(db, event.urn)

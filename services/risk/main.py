@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common.consumer import Consumer
-from libs.common.events import CALENDAR, INVOLVEMENTS, REGISTERS, ROLL
+from libs.common.events import CALENDAR, INVOLVEMENTS, JUDGEMENTS, REGISTERS, ROLL
 from libs.common.outbox import Relay
 from libs.common.retention import daily
 from libs.common.service import Running, build
@@ -16,7 +16,7 @@ from services.risk.retention import erase
 from services.risk.rule_settings import rules_in_force
 from services.risk.watch import Watch, hours_of
 
-READS = (CALENDAR, ROLL, INVOLVEMENTS, REGISTERS)
+READS = (CALENDAR, ROLL, INVOLVEMENTS, REGISTERS, JUDGEMENTS)
 """The topics that the service reads; in Kafka it may read no others (deploy/k8s)."""
 
 

@@ -18,7 +18,13 @@ from libs.common.settings import ServiceSettings
 from services.risk import store
 from services.risk.evaluate import Evaluator
 from services.risk.rule_settings import rules_in_force
-from services.risk.tables import FollowedBell, StoredBell, StoredColumn, StoredInvolvements
+from services.risk.tables import (
+    FollowedBell,
+    JudgedAlert,
+    StoredBell,
+    StoredColumn,
+    StoredInvolvements,
+)
 
 
 async def erase(database: Database, settings: ServiceSettings, today: date) -> Erased:
@@ -39,6 +45,7 @@ async def erase(database: Database, settings: ServiceSettings, today: date) -> E
     async with database.transaction() as db:
         held = select(StoredBell.id).where(StoredBell.id == FollowedBell.bell)
         erased["followed"] = await erase_where(db, FollowedBell, ~held.exists())
+        erased["judged"] = await erase_where(db, JudgedAlert, JudgedAlert.raised_on < oldest)
         erased["involvements"] = await _erase_involvements(db, oldest)
     return erased | await erase_dead_letters(database, settings, today)
 

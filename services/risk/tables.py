@@ -113,6 +113,21 @@ class FollowedBell(Base):
     at: Mapped[datetime] = mapped_column(Instant)
 
 
+class JudgedAlert(Base):
+    """What somebody who closed an alert said of its bell; the child and they are not named."""
+
+    __tablename__ = "judged_alert"
+
+    alert: Mapped[UUID] = mapped_column(primary_key=True)
+    bell: Mapped[UUID] = mapped_column(index=True)
+    urn: Mapped[str] = mapped_column(String(6))
+    kind: Mapped[str] = mapped_column(String(40))
+    version: Mapped[str]
+    """The rule's, as the bell was told."""
+    raised_on: Mapped[date] = mapped_column(index=True)
+    is_false: Mapped[bool]
+
+
 class StoredSchool(Base):
     """What a school is counted under: its authority, its trust, its phase."""
 

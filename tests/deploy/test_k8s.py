@@ -18,6 +18,7 @@ from libs.common.events import (
     FEED,
     FOLLOW_UPS,
     INVOLVEMENTS,
+    JUDGEMENTS,
     REGISTERS,
     ROLL,
     TOPICS,
@@ -148,7 +149,7 @@ def test_each_service_writes_and_reads_the_topics_that_it_must_and_changes_none(
     assert rights["ingest"]["Write"] == {REGISTERS, ROLL, CALENDAR}
     assert rights["risk"]["Write"] == {BELLS, FOLLOW_UPS} | {t + DEAD_LETTERS for t in risk.READS}
     assert rights["risk"]["Read"] == {*risk.READS, "risk"}
-    written = {INVOLVEMENTS, FEED} | {t + DEAD_LETTERS for t in notify.READS}
+    written = {INVOLVEMENTS, JUDGEMENTS, FEED} | {t + DEAD_LETTERS for t in notify.READS}
     assert rights["notify"]["Write"] == written
     assert rights["notify"]["Create"] == {FEED}
     assert rights["notify"]["Read"] == {*notify.READS, "notify"}

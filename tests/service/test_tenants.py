@@ -25,6 +25,8 @@ from services.up import SERVICES
 from tests.conftest import until
 from tests.service import ingest_app, notify_app
 from tests.service.notify_app import ADA, BEN, CaseSystem, bell, works
+from tests.service.test_judged import judged, ring, rule
+from tests.service.test_risk import Risk
 from tests.unit import databases
 
 pytestmark = pytest.mark.postgres
@@ -273,6 +275,9 @@ async def test_the_apps_calls_work_as_the_plain_role(installation: Installation)
             answer = await house.client.post(f"{path}/{step}", json=body, headers=house.of("sam"))
             assert answer.status_code == 200, answer.text
 
+        told = "SELECT count(*) FROM outbox WHERE topic = 'firstbell.judgements.v1'"
+        async with house.app.state.database.reading() as db:
+            assert await db.scalar(text(told)) == 1
         assert (await house.client.get(path, headers=house.of("eve"))).status_code == 404
         endpoints = await house.get("/v1/endpoints", scope="endpoints:write", practitioner="sam")
         assert [one["practitioner"] for one in endpoints["items"]] == ["sam"]
@@ -285,6 +290,20 @@ async def test_the_apps_calls_work_as_the_plain_role(installation: Installation)
         assert (await house.get("/v1/disclosures/verify", scope="disclosures:read"))["ok"]
         record = await house.get(f"/v1/children/{ADA}/record", scope="records:read")
         assert len(record["alerts"]) == 2
+
+
+async def test_every_school_is_told_how_a_rules_bells_were_judged_anywhere(
+    installation: Installation,
+) -> None:
+    app, data = SERVICES["risk"](installation.settings), installation.settings.data_dir
+    async with started(app) as client:
+        house = Risk(app, client, ingest_app.headers_of(data, scope="admin"))
+        await house.tell(*(judged(one, false=True) for one in await ring(house)))
+
+        other = ingest_app.headers_of(data, scope="rules:read", urns=["100001"])
+        found = await rule(house, **other)
+
+    assert [(one["judged"], one["false_bells"]) for one in found] == [(12, 12)]
 
 
 async def test_an_operator_whose_token_bears_an_area_as_well_places_any_school(

@@ -18,7 +18,7 @@ from libs.common.problems import (
     documented,
 )
 from libs.common.service import Cursor, Limit, Page, after, cursor_of, json_only
-from services.notify import reading
+from services.notify import judging, reading
 from services.notify.api.access import AlertReader, AlertWriter
 from services.notify.reading import Seen
 from services.notify.tables import Alert, Held
@@ -149,9 +149,11 @@ async def act(request: Request, caller: AlertWriter, id: UUID, action: ActionIn)
 @router.post("/alerts/{id}/close", summary="Close an alert", responses=CHANGES,
              dependencies=[Depends(json_only)])  # fmt: skip
 async def close(request: Request, caller: AlertWriter, id: UUID, closing: ClosingIn) -> AlertOut:
-    """Close the alert with its outcome."""
+    """Close the alert with its outcome; that it was a false bell, or none, counts for its rule."""
     entry = {"what": "closed", **closing.model_dump(exclude_none=True)}
-    return await _note(request, caller, id, entry, "closed")
+    closed = await _note(request, caller, id, entry, "closed")
+    request.app.state.relay.wake()
+    return closed
 
 
 def _own(caller: Caller) -> Select[Any]:
@@ -216,6 +218,8 @@ async def _note(
             row["status"] = _status_after(row["status"], status)
             values = {name: row[name] for name in ("history", "status")}
             await db.execute(update(Alert).where(Alert.id == id).values(values))
+            if status == "closed":
+                await judging.tell(db, row, request.app.state.notifier.now())
         return await answer_with(db, request, caller, seen)
 
 
