@@ -2,9 +2,9 @@
 
 import socket
 import sys
-import threading
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.listening import SocketServer
 
 _CONNECTS: list[tuple[str, int]] = []
 
@@ -27,37 +27,15 @@ def connects(but_port: int) -> list[str]:
     return tried
 
 
-class Canary:
+class Canary(SocketServer):
     """Takes connections at one port, says nothing and hangs up."""
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-        self._socket.settimeout(0.05)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._listen)
+        family = socket.AF_INET6
+        super().__init__(socket.create_server(("::", 0), family=family, dualstack_ipv6=True))
         self.came = 0
 
-    @property
-    def port(self) -> int:
-        """Return where it listens."""
-        return int(self._socket.getsockname()[1])
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                taken, _ = self._socket.accept()
-            except TimeoutError:
-                continue
-            self.came += 1
-            taken.close()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._socket.close()
+    def _take(self) -> None:
+        taken, _ = self._door.accept()
+        self.came += 1
+        taken.close()

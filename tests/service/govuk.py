@@ -1,37 +1,29 @@
 """A stand-in for GOV.UK Notify on a free port of 127.0.0.1: what sends, and what it says later."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import jwt
 
 from tests.conftest import until
+from tests.listening import HttpServer, QuietHandler
 
 SERVICE, SECRET = str(UUID(int=1)), str(UUID(int=2))
 KEY = f"test-{SERVICE}-{SECRET}"
 EMAIL_TEMPLATE, TEXT_TEMPLATE = str(UUID(int=3)), str(UUID(int=4))
 
 
-class Govuk:
+class Govuk(HttpServer):
     """Checks the token, keeps what it is asked to send, and answers as told, then with 201."""
 
     def __init__(self) -> None:
+        super().__init__(_handler(self))
         self.got: list[dict[str, Any]] = []
         self.answers: list[int] = []
         self.statuses: dict[str, str] = {}
         """By whom it goes to, what it says later; of all others: delivered."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._open = True
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     async def has(self, count: int) -> list[dict[str, Any]]:
         """Wait for so many requests; return them."""
@@ -42,28 +34,11 @@ class Govuk:
         await until(came)
         return self.got
 
-    def close(self) -> None:
-        """Be away from now on."""
-        if self._open:
-            self._open = False
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _handler(there: Govuk) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(there: Govuk) -> type[QuietHandler]:
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = json.loads(self.body())
             assert self._may()
             assert self.path in {"/v2/notifications/email", "/v2/notifications/sms"}
             there.got.append(body)
@@ -90,14 +65,6 @@ def _handler(there: Govuk) -> type[BaseHTTPRequestHandler]:
             return bool(claims["iss"] == SERVICE)
 
         def _answer(self, status: int, said: dict[str, Any]) -> None:
-            answer = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            self.answer(status, json.dumps(said).encode(), content_type="application/json")
 
     return Handler

@@ -5,12 +5,10 @@ import itertools
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from tests.listening import small
+from tests.listening import SocketServer, small
 
 MARK = "WordOfTheReceiver"
 """In whatever a receiver says, as far as it says anything: nobody is to read it anywhere."""
@@ -76,37 +74,30 @@ class Wire:
 Behaviour = Callable[[Wire], None]
 
 
-class Hostile:
+class Hostile(SocketServer):
     """Listens on a free port of the loopback and behaves so with each who comes."""
 
     def __init__(self, behave: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        door = socket.socket()
+        small(door, 4096)
+        door.bind(("127.0.0.1", 0))
+        door.listen(64)
+        super().__init__(door)
         self._behave = behave
         self._tls = tls
         self.came = 0
         self.sent = 0
         """Bytes, of which some may lie in buffers of the system."""
-        self.closing = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._socket = socket.socket()
-        small(self._socket, 4096)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen(64)
-        self._socket.settimeout(0.05)
 
     def url(self, scheme: str = "http", host: str = "127.0.0.1") -> str:
         """Return its address."""
-        return f"{scheme}://{host}:{self._socket.getsockname()[1]}/hook"
+        return f"{scheme}://{host}:{self.port}/hook"
 
-    def _listen(self) -> None:
-        while not self.closing.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except TimeoutError:
-                continue
-            self.came += 1
-            self._start(self._serve, connection)
+    def _take(self) -> None:
+        self._start(self._meet, self._door.accept()[0])
+        self.came += 1
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _meet(self, connection: socket.socket) -> None:
         connection.settimeout(0.5)
         try:
             if self._tls is not None:
@@ -121,23 +112,6 @@ class Hostile:
             pass  # the other side has had enough
         finally:
             connection.close()
-
-    def _start(self, run: Callable[..., None], *what: socket.socket) -> None:
-        thread = threading.Thread(target=run, args=what)
-        self._threads.append(thread)
-        thread.start()
-
-    def __enter__(self) -> Self:
-        self._start(self._listen)
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        for thread in self._threads:
-            thread.join()
-        self._socket.close()
 
 
 def answers(*parts: bytes) -> Behaviour:
@@ -286,7 +260,7 @@ ILLS = {
     ),
     "answer after answer": Ill(floods(b"", (OK + LENGTH % 0) * 40), {DELIVERED, IMPROPER}),
     # It hangs up.
-    # Where the RST is there before the connection is looked at, there never was one.
+    # Where the RST is there first, there never was a connection.
     "a reset at once": Ill(resets(b"", reads=False), {HUNG_UP, NO_CONNECTION}),
     "a reset after the request": Ill(resets(b""), {HUNG_UP}),
     "a reset within the headers": Ill(resets(OK + b"X-A: "), {HUNG_UP}),

@@ -4,14 +4,14 @@ import ctypes
 import ipaddress
 import socket
 import struct
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import pytest
+
+from tests.listening import SocketServer
 
 A, CNAME, AAAA = 1, 5, 28
 
@@ -24,34 +24,28 @@ class Found(NamedTuple):
     is_silent: bool = False
 
 
-class NameServer:
+class NameServer(SocketServer):
     """Answers for the names it has, with a time to live of 0; it knows no others.
 
     A name's nth lookup gets its nth answer, and the last one ever after.
     """
 
     def __init__(self, names: Mapping[str, Sequence[Found]]) -> None:
+        door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        door.bind(("127.0.0.1", 0))
+        super().__init__(door)
         self._names = {name.lower(): answers for name, answers in names.items()}
         self._asked: Counter[tuple[str, int]] = Counter()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.05)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
 
     def asked(self, name: str) -> int:
         """Return how often a name's IPv4 addresses were asked for."""
         return self._asked[name, A]
 
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            try:
-                query, sender = self._socket.recvfrom(2048)
-            except TimeoutError:
-                continue
-            answer = self._answer(query)
-            if answer is not None:
-                self._socket.sendto(answer, sender)
+    def _take(self) -> None:
+        query, sender = self._door.recvfrom(2048)
+        answer = self._answer(query)
+        if answer is not None:
+            self._door.sendto(answer, sender)
 
     def _answer(self, query: bytes) -> bytes | None:
         name, kind, end = _question(query)
@@ -65,20 +59,9 @@ class NameServer:
         flags = struct.pack("!HHHHH", 0x8180 | unknown, 1, len(records), 0, 0)
         return query[:2] + flags + query[12:end] + b"".join(records)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._socket.close()
-
     def be_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the system's resolver ask this server, in whichever thread it is called."""
-        ask, port = socket.getaddrinfo, self._socket.getsockname()[1]
+        ask, port = socket.getaddrinfo, self.port
 
         def asking_here(*what: Any, **more: Any) -> Any:
             _point_resolver_at(port)

@@ -1,14 +1,11 @@
 """The real notify app over ASGI, on real SQLite and the embedded log, and a real case system."""
 
-import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 import httpx
 from fastapi import FastAPI
@@ -23,6 +20,7 @@ from libs.common.settings import ServiceSettings
 from services.notify.main import create_app
 from services.notify.sharing import Policies
 from tests.conftest import serving, until
+from tests.listening import HttpServer, QuietHandler
 
 URN = "100000"
 ADA, BEN = "B801200005001", "P207000016049"
@@ -217,19 +215,17 @@ class Answer(NamedTuple):
     wait_s: float = 0.0
 
 
-class CaseSystem:
+class CaseSystem(HttpServer):
     """Listens on a free port of 127.0.0.1; answers as told, then with 204."""
 
     def __init__(self, *answers: Answer | int) -> None:
+        super().__init__(_handler(self))
         self.got: list[Got] = []
         self.answers = [a if isinstance(a, Answer) else Answer(a) for a in answers]
-        self.closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def url(self, path: str = "/hook") -> str:
         """Return its address."""
-        return f"http://127.0.0.1:{self._server.server_port}{path}"
+        return super().url(path)
 
     async def has(self, count: int) -> list[Got]:
         """Wait for so many requests; return them."""
@@ -240,35 +236,16 @@ class CaseSystem:
         await until(came)
         return self.got
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def _handler(system: CaseSystem) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(system: CaseSystem) -> type[QuietHandler]:
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.body()
             headers = {name.lower(): value for name, value in self.headers.items()}
             system.got.append(Got(self.path, headers, body, time.monotonic()))
             answer = system.answers.pop(0) if system.answers else Answer()
             system.closing.wait(answer.wait_s)
             if not system.closing.is_set() or not answer.wait_s:
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+                self.answer(answer.status, **answer.headers)
 
     return Handler

@@ -174,7 +174,7 @@ def test_a_key_that_govuk_notify_knows_is_found_and_one_that_it_does_not(
     environment: pytest.MonkeyPatch,
 ) -> None:
     with Govuk() as there:
-        environment.setenv("FIRSTBELL_GOVUK_NOTIFY_URL", there.url)
+        environment.setenv("FIRSTBELL_GOVUK_NOTIFY_URL", there.url())
         environment.setenv("FIRSTBELL_GOVUK_NOTIFY_KEY", KEY)
         known = doctor("--only", "mail")
         environment.setenv("FIRSTBELL_GOVUK_NOTIFY_KEY", KEY[:-1] + "9")

@@ -8,15 +8,13 @@ import ipaddress
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 import trustme
 
+from tests.listening import SocketServer
 from tests.service.canary import Canary, connects
 from tests.service.hostile import OK, Hostile, hangs
 from tests.service.served_notify import Served, served, settings_in
@@ -26,34 +24,25 @@ FINE = OK + b"Content-Length: 0\r\n\r\n"
 KNOWN = "cases.example"
 
 
-class Proxy:
+class Proxy(SocketServer):
     """Joins whoever asks for `cases.example` with one receiver, and refuses all else."""
 
     def __init__(self) -> None:
+        super().__init__(socket.create_server(("127.0.0.1", 0)))
         self.asked: list[str] = []
         self.heads: list[str] = []
         self.leads_to: int | None = None
-        self._stop = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(0.05)
-        self._threads = [threading.Thread(target=self._listen)]
 
     @property
     def url(self) -> str:
         """Return its address."""
-        return f"http://proxy:word@127.0.0.1:{self._socket.getsockname()[1]}"
+        return f"http://proxy:word@127.0.0.1:{self.port}"
 
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                came, _ = self._socket.accept()
-            except TimeoutError:
-                continue
-            thread = threading.Thread(target=self._serve, args=(came,))
-            self._threads.append(thread)
-            thread.start()
+    def _take(self) -> None:
+        came, _ = self._door.accept()
+        self._start(self._meet, came)
 
-    def _serve(self, came: socket.socket) -> None:
+    def _meet(self, came: socket.socket) -> None:
         with came:
             head = came.recv(65_536).decode()
             method, target, _ = head.split(" ", 2)
@@ -68,7 +57,7 @@ class Proxy:
 
     def _join(self, one: socket.socket, other: socket.socket) -> None:
         ways = {one: other, other: one}
-        while not self._stop.is_set():
+        while not self.closing.is_set():
             for ready in select.select(list(ways), [], [], 0.05)[0]:
                 try:
                     data = ready.recv(65_536)
@@ -77,18 +66,6 @@ class Proxy:
                     return
                 if not data:
                     return
-
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        self._socket.close()
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ async def govuk(settings: ServiceSettings) -> AsyncIterator[tuple[House, Govuk]]
     with Govuk() as there:
         changed = {
             "govuk_notify_key": KEY,
-            "govuk_notify_url": there.url,
+            "govuk_notify_url": there.url(),
             "govuk_notify_email_template": EMAIL_TEMPLATE,
             "govuk_notify_text_template": TEXT_TEMPLATE,
             "public_url": BASE,

@@ -1,14 +1,14 @@
 """A collector of traces over a real socket: OTLP over HTTP, as services export it."""
 
 import gzip
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.listening import HttpServer, QuietHandler
 
 
 class Span(NamedTuple):
@@ -23,18 +23,13 @@ class Span(NamedTuple):
     attributes: dict[str, str]
 
 
-class Collector:
+class Collector(HttpServer):
     """Keeps every span that it is sent, and each body as it came."""
 
     def __init__(self) -> None:
+        super().__init__(_handler(self))
         self.spans: list[Span] = []
         self.raw = b""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     def traces_of(self, name: str) -> list[list[Span]]:
         """Each trace with a span of this name in it."""
@@ -48,14 +43,6 @@ class Collector:
             for scope in resource.scope_spans:
                 self.spans += [_span(service, span) for span in scope.spans]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
 
 def _span(service: str, raw: Any) -> Span:
     links = [link.trace_id for link in raw.links]
@@ -67,22 +54,15 @@ def _text(attributes: Any) -> dict[str, str]:
     return {pair.key: str(pair.value.string_value) for pair in attributes}
 
 
-def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(collector: Collector) -> type[QuietHandler]:
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.body()
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             assert self.path == "/v1/traces"
             collector.take(body)
             answer = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200)
-            self.send_header("content-type", "application/x-protobuf")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            return
+            self.answer(200, answer, content_type="application/x-protobuf")
 
     return Handler

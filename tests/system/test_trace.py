@@ -42,7 +42,7 @@ def stack(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) 
     class Traced(Stack):
         def __init__(self, data: Path) -> None:
             super().__init__(data)
-            self.env["FIRSTBELL_TRACE_ENDPOINT"] = collector.url
+            self.env["FIRSTBELL_TRACE_ENDPOINT"] = collector.url()
 
     with running(request.param, tmp_path, Traced) as made:
         yield made
