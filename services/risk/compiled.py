@@ -12,15 +12,17 @@ could differ in.
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from inspect import getsource
 from os import environ
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 from numba.core.caching import UserProvidedCacheLocator
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 CHECKED = "FIRSTBELL_TEST_CHECKED_KERNELS" in environ
@@ -32,7 +34,7 @@ SCALARS = {bool: numba.boolean, int: numba.int64, float: numba.float64}
 class BesideTheSource(UserProvidedCacheLocator):  # type: ignore[misc]
     """Where compiled code is kept: in `__pycache__`, or the folder `NUMBA_CACHE_DIR` names.
 
-    It is out of date when anything that it was made of has changed: its source, a constant, or a
+    It is out of date when anything that it was made of has changed: its code, a constant, or a
     function that it calls, in whatever file. Its file is named for these, so that processes of an
     old and a new version can share a folder.
     """
@@ -74,8 +76,10 @@ def kernel(*arguments: Any, checked: bool = CHECKED) -> Callable[[Function], Fun
 
     def compiled(function: Function) -> Function:
         dispatcher = numba.njit(cache=True, error_model="numpy")(function)
-        with suppress(OSError):  # it is compiled, and the folder to keep it in is read-only
-            dispatcher.compile(tuple(map(_type_of, arguments)))
+        types = tuple(map(_type_of, arguments))
+        if not _is_loaded(dispatcher, types):
+            with suppress(OSError):  # it is compiled, and the folder to keep it in is read-only
+                dispatcher.compile(types)
         dispatcher.disable_compile()
         if checked:
             return cast("Function", dispatcher)
@@ -90,6 +94,25 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba.njit(error_model="numpy")(function))
 
 
+def _is_loaded(dispatcher: Any, types: tuple[Any, ...]) -> bool:
+    """Take what was compiled before, if it is there.
+
+    As `Dispatcher.compile` does, except that it first goes through all that numba can compile, for
+    each function anew: that is a second of a process's start, and only who compiles needs it.
+    """
+    context = cpu_target.target_context
+    rtsys.initialize(context)
+    try:
+        found = dispatcher._cache._load_overload(types, context)
+    except OSError:
+        return False
+    if found is None:
+        return False
+    context.insert_user_function(found.entry_point, found.fndesc, [found.library])
+    dispatcher.add_overload(found)
+    return True
+
+
 def _type_of(argument: Any) -> Any:
     if argument in SCALARS:
         return SCALARS[argument]
@@ -98,7 +121,7 @@ def _type_of(argument: Any) -> Any:
 
 
 def _parts(function: Callable[..., Any]) -> Iterator[bytes]:
-    yield getsource(function).encode()
+    yield repr((function.__defaults__, *_instructions(function.__code__))).encode()
     for name in sorted(function.__code__.co_names):
         value = function.__globals__.get(name)
         if isinstance(value, Dispatcher):
@@ -107,6 +130,13 @@ def _parts(function: Callable[..., Any]) -> Iterator[bytes]:
             yield value.tobytes()
         elif isinstance(value, bool | int | float | np.generic | np.dtype | tuple):
             yield f"{name}={value!r}".encode()
+
+
+def _instructions(code: CodeType) -> Iterator[Any]:
+    # Not its source: to find that in its file takes longer than to load what was compiled.
+    yield code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_exceptiontable
+    for constant in code.co_consts:
+        yield from _instructions(constant) if isinstance(constant, CodeType) else (constant,)
 
 
 @inlined

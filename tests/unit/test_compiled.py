@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 from services.risk import compiled
 from services.risk.compiled import BesideTheSource
@@ -16,6 +17,10 @@ HEIGHT = 2
 
 def raised(value: int) -> int:
     return value + HEIGHT
+
+
+def total(values: Any) -> int:
+    return values.sum()
 
 
 class Away(NamedTuple):
@@ -68,3 +73,27 @@ def test_an_unchecked_kernel_still_refuses_items_of_another_size() -> None:
     assert total(np.arange(4, dtype=np.int32)) == 6
     with pytest.raises(TypeError):
         total(np.arange(4, dtype=np.int64))
+
+
+def test_what_is_compiled_is_loaded_by_the_next_one(monkeypatch: Any, tmp_path: Any) -> None:
+    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", str(tmp_path))
+    values = np.array([1, 2], np.int32)
+    first = compiled.kernel(np.int32)(total)
+
+    monkeypatch.setattr(Dispatcher, "compile", None)
+
+    assert first(values) == compiled.kernel(np.int32)(total)(values) == 3
+
+
+def test_the_compiled_file_goes_by_the_code_and_not_by_its_comments() -> None:
+    def with_a_comment(value: int) -> int:
+        # Says nothing new.
+        return value + HEIGHT
+
+    def another(value: int) -> int:
+        return value - HEIGHT
+
+    name = BesideTheSource(raised, __file__).get_disambiguator()
+
+    assert name == BesideTheSource(with_a_comment, __file__).get_disambiguator()
+    assert name != BesideTheSource(another, __file__).get_disambiguator()
