@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,27 @@ from tests.service.ingest_app import upn
 from tests.system.earlier import EARLIER, ROOT
 from tests.system.receiver import Receiver
 from tests.system.servers import own_servers
-from tests.system.stack import FIRSTBELL, INVOLVEMENT, PUPIL, TODAY, Stack, free_port, wait_for
+from tests.system.stack import (
+    FIRSTBELL,
+    INVOLVEMENT,
+    PUPIL,
+    TODAY,
+    Stack,
+    free_port,
+    wait_for,
+)
 
 OLD_COMMAND = [sys.executable, "-c", "from services.cli import app; app()"]
 SERVICES = ("ingest", "risk", "notify")
-SENDERS, CHILDREN, WORKERS = 2, 1000, 20
+SENDERS, CHILDREN, WORKERS = 2, 4000, 20
+"""Children enough for ten minutes, if all is answered at once: the slowest roll-out takes less."""
+START_PATIENCE_S = 180.0
+"""Six processes start beside one another, and other tests beside them."""
+ANSWER_PATIENCE_S = 30.0
+"""As an ingress has it, and not a test's client: another replica is asked after that."""
 
 pytestmark = [
-    pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(600), pytest.mark.history,
+    pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(1800), pytest.mark.history,
 ]  # fmt: skip
 
 
@@ -78,14 +92,12 @@ class Replicas(Stack):
         self.processes[name].wait(15)
         self._serve(name, [FIRSTBELL], self.env, self.data)
 
-    def wait_serving(self, name: str) -> None:
+    def is_serving(self, name: str) -> bool:
         service = name.split("-")[0]
-        url = f"http://127.0.0.1:{self.ports[name]}/{service}/readyz"
-        wait_for(lambda: self._is_well(url), 120)
-
-    def _is_well(self, url: str) -> bool:
         try:
-            return self.probe.get(url).is_success
+            return self.probe.get(
+                f"http://127.0.0.1:{self.ports[name]}/{service}/readyz"
+            ).is_success
         except httpx.TransportError:
             return False
 
@@ -101,20 +113,31 @@ class Balancer:
             for service in SERVICES
         }
         self.answers: Counter[int] = Counter()
-        self.again = 0
+        self.refusals: list[str] = []
+        """What was answered where a request did not succeed."""
+        self.again: Counter[str] = Counter()
+        """Connections that ended without an answer, by why."""
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """Send until somebody answers; return the answer's body."""
         service = path.split("/")[1]
         for _ in range(6):
             try:
-                answer = next(self._clients[service]).request(method, path, json=body)
-            except httpx.TransportError:
-                self.again += 1
+                answer = next(self._clients[service]).request(
+                    method, path, json=body, timeout=ANSWER_PATIENCE_S
+                )
+            except httpx.TransportError as error:
+                self.again[f"{service}: {type(error).__name__}"] += 1
                 continue
             self.answers[answer.status_code] += 1
+            if not answer.is_success:
+                self.refusals.append(f"{method} {path}: {answer.status_code} {answer.text}")
             return answer.json()
         raise AssertionError(f"no replica of {service} answers")
+
+    def __str__(self) -> str:
+        """Return what was answered, and what was not."""
+        return f"answers {dict(self.answers)}, none {dict(self.again)}, {self.refusals[:5]}"
 
 
 class Load:
@@ -123,6 +146,7 @@ class Load:
     def __init__(self, balancer: Balancer) -> None:
         self.balancer = balancer
         self.faults: list[Exception] = []
+        """What ended a school's sending."""
         self.children: list[str] = []
         self.receipts: list[str] = []
         self._ended = threading.Event()
@@ -136,8 +160,22 @@ class Load:
                 self._absent(178_000 + number, child)
                 if self._ended.wait(0.3):
                     return
+            raise AssertionError(f"no child is left of {CHILDREN}: the roll-out takes too long")
         except Exception as fault:
             self.faults.append(fault)
+
+    def wait(self, true: Callable[[], Any], patience_s: float = 60.0) -> None:
+        """Wait until it is true, while the load goes on.
+
+        Raises:
+            AssertionError: it has ended, or it was in vain; with what the balancer has seen.
+        """
+        try:
+            wait_for(lambda: self.faults or true(), patience_s)
+        except AssertionError as vain:
+            raise AssertionError(f"waited in vain, {self.balancer}") from vain
+        if self.faults:
+            raise AssertionError(f"the load has ended, {self.balancer}") from self.faults[0]
 
     def _absent(self, urn: int, child: int) -> None:
         one = upn(child)
@@ -176,7 +214,7 @@ def replicas(old_version: Path, tmp_path: Path) -> Iterator[Replicas]:
         made = Replicas(tmp_path, old_version, servers.url, servers.broker)
         try:
             for name in made.ports:
-                made.wait_serving(name)
+                wait_for(partial(made.is_serving, name), START_PATIENCE_S)
             yield made
         finally:
             made.stop()
@@ -187,7 +225,11 @@ def bells(balancer: Balancer) -> list[dict[str, Any]]:
     found = []
     for number in range(SENDERS):
         path = f"/risk/v1/bells?kind=unexplained-absence&limit=500&urn={178_000 + number}"
-        found += balancer.send("GET", path)["items"]
+        cursor = ""
+        while cursor is not None:
+            page = balancer.send("GET", f"{path}{cursor and '&cursor='}{cursor}")
+            found += page["items"]
+            cursor = page["next"]
     return found
 
 
@@ -196,16 +238,16 @@ def test_old_and_new_side_by_side_lose_nothing_and_tell_nothing_twice(replicas: 
     with Receiver() as receiver:
         directory(balancer, receiver)
         load = Load(balancer)
-        wait_for(lambda: len(load.children) > 20, 60)
+        load.wait(lambda: len(load.children) > 20)
 
         replicas.migrate([FIRSTBELL], replicas.env, replicas.data)
         so_far = len(load.children)
-        wait_for(lambda: len(receiver.received) > so_far, 60)  # the old ones go on
+        load.wait(lambda: len(receiver.received) > so_far)  # the old ones go on
         for name in list(replicas.ports):
             replicas.replace(name)
-            replicas.wait_serving(name)
+            load.wait(partial(replicas.is_serving, name), START_PATIENCE_S)
         so_far = len(load.children)
-        wait_for(lambda: len(load.children) > so_far + 10, 60)
+        load.wait(lambda: len(load.children) > so_far + 10)
         load.end()
         wait_for(
             lambda: len({one.webhook_id for one in receiver.received}) >= len(load.children), 60
