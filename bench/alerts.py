@@ -25,17 +25,25 @@ from services.notify.tables import Agency, Delivery, Endpoint, Involvements, Pra
 
 URN = "100000"
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-EACH = 50
-"""Alerts to an endpoint: two about each of 25 children."""
 TOGETHER = 50
 """Bells in one transaction, as on a morning."""
 
 
-def databases() -> Iterator[tuple[str, str | None]]:
-    """Return the databases there are, each with its server; None: a file."""
-    yield "SQLite", None
-    if url := os.environ.get("FIRSTBELL_TEST_POSTGRES"):
-        yield "PostgreSQL", url
+def databases(only: str = "") -> Iterator[tuple[str, str | None]]:
+    """Return the databases there are, each with its server; None: a file.
+
+    Args:
+        only: "sqlite" or "postgresql": that one alone.
+
+    Raises:
+        SystemExit: there is no PostgreSQL, and it alone is asked for.
+    """
+    found = {"SQLite": None, "PostgreSQL": os.environ.get("FIRSTBELL_TEST_POSTGRES")}
+    if only == "postgresql" and not found["PostgreSQL"]:
+        raise SystemExit("FIRSTBELL_TEST_POSTGRES is not set: scripts/postgres-start starts one")
+    for name, server in found.items():
+        if only in {"", name.lower()} and (server or name == "SQLite"):
+            yield name, server
 
 
 @asynccontextmanager
@@ -65,11 +73,15 @@ async def _migrated(url: str, folder: str) -> ServiceSettings:
     )
 
 
-async def make(database: Database, vault: Vault, urls: Sequence[str]) -> int:
-    """Make `EACH` alerts to each of these endpoints; return how many that is."""
-    await _directory(database, vault, urls)
+async def make(database: Database, vault: Vault, urls: Sequence[str], each: int) -> int:
+    """Make so many alerts to each of these endpoints, two about a child; return how many that is.
+
+    Args:
+        each: an even number.
+    """
+    upns = [_upn(number) for number in range(len(urls) * each // 2)]
+    await _directory(database, vault, urls, upns)
     notifier = Notifier(sharing_rules.load())
-    upns = [_upn(number) for number in range(len(urls) * EACH // 2)]
     bells = [_rung(upn, which) for which in (1, 2) for upn in upns]
     async with database.transaction() as db:
         await notifier.handle(db, [_roll(upns)])
@@ -87,7 +99,9 @@ async def make_new(database: Database) -> None:
         await db.execute(update(Delivery).values(times))
 
 
-async def _directory(database: Database, vault: Vault, urls: Sequence[str]) -> None:
+async def _directory(
+    database: Database, vault: Vault, urls: Sequence[str], upns: Sequence[str]
+) -> None:
     people = [f"worker-{number}" for number in range(len(urls))]
     care = {"id": "care", "name": "Care", "kind": "social_care", "urns": [], "la": "801"}
     works = {"role": "social_worker", "footing": "child_in_need", "from": "2026-01-01", "to": None}
@@ -96,11 +110,11 @@ async def _directory(database: Database, vault: Vault, urls: Sequence[str]) -> N
         await db.execute(insert(Practitioner), [_person(one) for one in people])
         children = [
             {
-                "upn": _upn(number),
+                "upn": upn,
                 "revision": 1,
                 "involvements": [{**works, "practitioner": people[number % len(people)]}],
             }
-            for number in range(len(urls) * EACH // 2)
+            for number, upn in enumerate(upns)
         ]
         await db.execute(insert(Involvements), children)
         endpoints = [

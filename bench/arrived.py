@@ -1,5 +1,6 @@
 """What `bench.deliver` holds against what came: nothing lost, nothing twice, in order, recorded."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ def waits_s(came: Iterable[Arrival], began: float, kinds: Sequence[Kind]) -> lis
 
 
 async def check(
-    database: Database, settings: ServiceSettings, came: Sequence[Arrival]
+    database: Database, settings: ServiceSettings, came: Sequence[Arrival], kinds: Sequence[Kind]
 ) -> Counter[str]:
     """Return how many messages ended how; stop if anything is amiss."""
     async with database.reading() as db:
@@ -35,9 +36,10 @@ async def check(
             select(func.count()).select_from(DisclosureContent).where(delivered)
         )
     ends = Counter(row.state for row in rows)
-    faults = [*_faults(rows, came)]
-    if len(rows) != alerts:
-        faults.append(f"{len(rows)} messages of {alerts} alerts")
+    faults = [*_faults(rows, came), *_not_delivered(rows, came, kinds)]
+    told = {json.loads(row.body)["data"]["alert"] for row in rows}
+    if not len(rows) == len(told) == alerts:
+        faults.append(f"{len(rows)} messages of {len(told)} alerts; there are {alerts}")
     if recorded != ends["delivered"]:
         faults.append(f"{recorded} deliveries in the ledger, {ends['delivered']} there were")
     if (bad := (await prove(database, Seal(settings))).bad) is not None:
@@ -62,6 +64,18 @@ def _faults(rows: Sequence[Any], came: Sequence[Arrival]) -> Iterable[str]:
         ids[one.receiver, one.sequence].add(one.webhook_id)
     yield from (f"{place}: came with ids {found}" for place, found in ids.items() if len(found) > 1)
     yield from _out_of_order(by_id, taken)
+
+
+def _not_delivered(
+    rows: Sequence[Any], came: Sequence[Arrival], kinds: Sequence[Kind]
+) -> Iterable[str]:
+    """Yield messages to receivers which take everything that were not delivered to them."""
+    takes = {Kind.WELL, Kind.SLOW}
+    by_id = {str(row.id): row for row in rows}
+    kind_of = {by_id[one.webhook_id].endpoint: kinds[one.receiver] for one in came}
+    for row in rows:
+        if row.state != "delivered" and kind_of.get(row.endpoint) in takes:
+            yield f"{row.id}: {row.state} ({row.last_outcome}), and its receiver takes all"
 
 
 def _out_of_order(by_id: dict[str, Any], taken: Sequence[Arrival]) -> Iterable[str]:

@@ -26,6 +26,7 @@ from libs.common.settings import ServiceSettings
 from services.cli import app
 from services.notify import rounds, sender
 from services.notify.channels.webhook import Webhooks
+from tests.torture import planted
 
 WHERES = [
     f"{when} {what}" for what in ("a commit", "publish", "send") for when in ("before", "after")
@@ -35,9 +36,15 @@ FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload([__name__, "services.cli.stack", "services.cli.serving"])
 
 
-def started(name: str, command: list[str], folder: Path, env: dict[str, str]) -> BaseProcess:
-    """Start `firstbell command` in a process forked from one that has it all loaded."""
-    process = FORKS.Process(target=_live, args=(name, command, folder, env))
+def started(
+    name: str, command: list[str], folder: Path, env: dict[str, str], fault: str | None = None
+) -> BaseProcess:
+    """Start `firstbell command` in a process forked from one that has it all loaded.
+
+    Args:
+        fault: one of `tests.torture.planted`, to be planted in it.
+    """
+    process = FORKS.Process(target=_live, args=(name, command, folder, env, fault))
     process.start()
     return process
 
@@ -102,7 +109,9 @@ class _Steps:
         return any(what.split(" ")[0] == self._name for what in self._plan.ended(turn))
 
 
-def _live(name: str, command: list[str], folder: Path, env: dict[str, str]) -> None:
+def _live(
+    name: str, command: list[str], folder: Path, env: dict[str, str], fault: str | None
+) -> None:
     log = os.open(folder / f"{name}.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -112,6 +121,8 @@ def _live(name: str, command: list[str], folder: Path, env: dict[str, str]) -> N
     sender.LEASE_S = 0.3 - ServiceSettings.model_fields["delivery_timeout_s"].default
     rounds.EVERY_S = 0.3
     eventlog_kafka.SESSION_MS, eventlog_kafka.HEARTBEAT_MS = 1500, 300
+    if fault is not None:
+        planted.plant(fault, name)
     steps = _Steps(name, Plan(folder))
     _watch_commits(steps)
     _watch(steps, KafkaEventLog, "publish")

@@ -1,6 +1,8 @@
 """A real webhook receiver, as a case system has one: it verifies each signature it gets."""
 
 import json
+import random
+import threading
 from typing import Any, NamedTuple
 
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -41,6 +43,9 @@ class Receiver(HttpServer):
         return super().url(path)
 
     def take(self, path: str, raw: bytes, headers: dict[str, str]) -> None:
+        self.received.append(self.read(path, raw, headers))
+
+    def read(self, path: str, raw: bytes, headers: dict[str, str]) -> Received:
         lower = {name.lower(): value for name, value in headers.items()}
         try:
             Webhook(self.secrets[path]).verify(raw, lower)
@@ -48,8 +53,26 @@ class Receiver(HttpServer):
         except (KeyError, WebhookVerificationError):
             verified = False
         body = json.loads(raw)
-        received = Received(lower["webhook-id"], path, verified, body, raw.decode(), lower)
-        self.received.append(received)
+        return Received(lower["webhook-id"], path, verified, body, raw.decode(), lower)
 
     def next_status(self) -> int:
         return self._statuses.pop(0) if self._statuses else 204
+
+
+class Refusing(Receiver):
+    """Answers 503 to a share of what comes, kept in `refused`; `received` is what it took."""
+
+    def __init__(self, chance: random.Random, share: float) -> None:
+        super().__init__()
+        self.refused: list[Received] = []
+        self._chance = chance
+        self._share = share
+        self._answer = threading.local()
+
+    def take(self, path: str, raw: bytes, headers: dict[str, str]) -> None:
+        refuses = self._chance.random() < self._share
+        self._answer.status = 503 if refuses else 204
+        (self.refused if refuses else self.received).append(self.read(path, raw, headers))
+
+    def next_status(self) -> int:
+        return int(self._answer.status)

@@ -4,7 +4,9 @@ import logging
 import random
 from pathlib import Path
 
-from tests.system.killing import kill_and_check
+import pytest
+
+from tests.system.killing import Wrong, kill_and_check
 
 KILLS = 10
 
@@ -18,3 +20,12 @@ def test_killed_at_random_notify_loses_nothing_and_repeats_under_the_same_ids(
     told = kill_and_check(tmp_path, KILLS, seed)
 
     assert told.digests > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "shows_as"),
+    [("new-id-each-time", "another id"), ("unrecorded", "ledger does not have each delivery")],
+)
+def test_a_planted_fault_is_found(tmp_path: Path, fault: str, shows_as: str) -> None:
+    with pytest.raises(Wrong, match=shows_as):
+        kill_and_check(tmp_path, 2, seed=1, fault=fault)

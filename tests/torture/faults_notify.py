@@ -54,6 +54,15 @@ def gives_up() -> None:
     replace(outcomes, "outcome_of", outcome_of)
 
 
+def unrecorded() -> None:
+    """The sender does not record in the ledger what has come to its receiver."""
+
+    async def records_of(_: Any, __: Any) -> list[dict[str, Any]]:
+        return []
+
+    replace(outcomes, "records_of", records_of)
+
+
 def any_worker() -> None:
     """Routing asks for the role and forgets to ask for whose worker it is."""
     usual = routing._found

@@ -53,6 +53,7 @@ FAULTS = {
     "new-id-each-time": Fault("notify", DOUBLED),
     "noted-before-sent": Fault("notify", LOST),
     "gives-up": Fault("notify", LOST),
+    "unrecorded": Fault("notify", LOST),
     "any-worker": Fault("notify", WRONG),
 }
 
