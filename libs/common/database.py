@@ -1,10 +1,10 @@
 """One service's database: the only place that opens transactions and commits them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, DateTime, Dialect, MetaData, Row, bindparam, event, inspect
 from sqlalchemy.dialects import postgresql
@@ -18,6 +18,9 @@ from sqlalchemy.types import TypeDecorator
 from libs.common import sqlite, tenants
 from libs.common.tls import postgres_tls
 
+T = TypeVar("T")
+AT_ONCE = 500
+"""Values named in one statement, where there may be any number of them."""
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -132,6 +135,12 @@ def _engine(url: str, service: str) -> AsyncEngine:
 def among(name: str) -> BindParameter[Any]:
     """Return the parameter of a statement that is made once: a list of values, of any length."""
     return bindparam(name, expanding=True)
+
+
+def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield values in order, `AT_ONCE` at most at a time: a part for each statement."""
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
 
 
 async def upsert(

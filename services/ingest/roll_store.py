@@ -7,11 +7,9 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import upsert
+from libs.common.database import in_parts, upsert
 from services.ingest.store import Source, make_rows
 from services.ingest.tables import StoredCalendar, StoredPupil, StoredRoll
-
-REMOVED_AT_ONCE = 500
 
 Calendar = tuple[int, dict[str, Any] | None]
 """A calendar's revision and its body."""
@@ -37,9 +35,10 @@ async def keep_roll(
     await upsert(db, StoredRoll, [{"urn": urn, "revision": revision}])
     rows = [{"urn": urn, "upn": upn, "pupil": pupil} for upn, pupil in changed.items()]
     await upsert(db, StoredPupil, rows)
-    for start in range(0, len(removed), REMOVED_AT_ONCE):
-        part = StoredPupil.upn.in_(removed[start : start + REMOVED_AT_ONCE])
-        await db.execute(delete(StoredPupil).where(StoredPupil.urn == urn, part))
+    for part in in_parts(removed):
+        await db.execute(
+            delete(StoredPupil).where(StoredPupil.urn == urn, StoredPupil.upn.in_(part))
+        )
 
 
 async def pupils_after(db: AsyncConnection, urn: str, upn: str, limit: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CompoundSelect, delete, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import add_new, among, upsert
+from libs.common.database import add_new, among, in_parts, upsert
 from services.notify.tables import (
     Alert,
     AlertRead,
@@ -73,8 +73,7 @@ async def save_children(
 ) -> None:
     """Keep a roll's changes."""
     await upsert(db, Child, [{"upn": p["upn"], "urn": urn, "pupil": p} for p in pupils])
-    for start in range(0, len(removed), 500):
-        part = removed[start : start + 500]
+    for part in in_parts(removed):
         await db.execute(delete(Child).where(Child.urn == urn, Child.upn.in_(part)))
 
 

@@ -6,11 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import among
+from libs.common.database import among, in_parts
 from services.notify.tables import Agency, AgencySchool, Child
-
-AT_ONCE = 500
-"""Children named in one statement."""
 
 _ROLLS = select(Child.upn, Child.urn, Child.pupil).where(Child.upn.in_(among("upns")))
 _AUTHORITIES = (
@@ -37,9 +34,7 @@ async def children_of_others(db: AsyncConnection, area: Area, upns: Collection[s
     else's: involvements may come before the first roll does.
     """
     found: set[str] = set()
-    ordered = sorted(upns)
-    for start in range(0, len(ordered), AT_ONCE):
-        part = ordered[start : start + AT_ONCE]
+    for part in in_parts(sorted(upns)):
         rolls = (await db.execute(_ROLLS, {"upns": part})).all()
         serving = await _serving(db, area, {row.urn for row in rolls})
         places: dict[str, set[bool]] = {}

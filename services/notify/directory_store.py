@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CompoundSelect, delete, func, insert, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import among, upsert
+from libs.common.database import among, in_parts, upsert
 from services.notify.routing import Person
 from services.notify.tables import Agency, AgencySchool, Practitioner
 
@@ -60,9 +60,7 @@ async def people_near(db: AsyncConnection, near: Near) -> dict[str, Person]:
 async def known_ids(db: AsyncConnection, ids: Collection[str]) -> set[str]:
     """Return those of these ids that are practitioners'."""
     found: set[str] = set()
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
+    for part in in_parts(sorted(ids)):
         rows = await db.execute(select(Practitioner.id).where(Practitioner.id.in_(part)))
         found.update(rows.scalars())
     return found

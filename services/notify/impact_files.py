@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -42,6 +43,11 @@ def _line(section: str, of: str, name: str, held: object) -> Line:
 
 def as_page(found: Impact) -> str:
     """Return a page of HTML with its plots in it, which needs nothing from elsewhere."""
+    return str(_page().render(found=found))
+
+
+@cache
+def _page() -> Template:
+    # Made once: to compile it takes longer than to fill it in.
     text = files("services.notify").joinpath("impact.mako").read_text(encoding="utf-8")
-    template = Template(text, default_filters=["h"], strict_undefined=True)
-    return str(template.render(found=found))
+    return Template(text, default_filters=["h"], strict_undefined=True)

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import upsert
+from libs.common.database import in_parts, upsert
 from libs.common.events import Bell, CalendarSet, Closure, Involvement, Term
 from libs.common.retention import erase_where
 from libs.common.school_day import (
@@ -167,8 +167,7 @@ async def involvements_by_upn(
     """Return who works with each of these children, for those with whom anybody does."""
     table = StoredInvolvements
     found = {}
-    for start in range(0, len(upns), 500):
-        part = upns[start : start + 500]
+    for part in in_parts(upns):
         rows = await db.execute(select(table.upn, table.involvements).where(table.upn.in_(part)))
         for row in rows:
             found[row.upn] = msgspec.convert(row.involvements, list[Involvement])

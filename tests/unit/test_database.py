@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from libs.common.database import Database
+from libs.common.database import AT_ONCE, Database, in_parts
 
 
 @pytest.fixture
@@ -38,3 +38,13 @@ async def test_work_stopped_in_the_middle_of_a_write_leaves_no_lock_behind(tmp_p
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await database.close()
+
+
+def test_many_values_come_in_parts_in_their_order() -> None:
+    values = list(range(2 * AT_ONCE + 1))
+
+    parts = list(in_parts(values))
+
+    assert [len(part) for part in parts] == [AT_ONCE, AT_ONCE, 1]
+    assert [one for part in parts for one in part] == values
+    assert list(in_parts([])) == []
