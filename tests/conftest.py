@@ -18,7 +18,7 @@ from libs.common.auth import Issuer
 from libs.common.settings import ServiceSettings
 from tests.system import earlier
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 # Before anything imports the rules: each call of compiled code checks its arguments' types.
 os.environ["FIRSTBELL_TEST_CHECKED_KERNELS"] = "1"

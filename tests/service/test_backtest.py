@@ -42,7 +42,7 @@ async def push(client: httpx.AsyncClient, school: School, last_day: date = LAST)
         answer = await client.get(f"/ingest/v1/receipts/{last}")
         return bool(answer.json()["stage"] == "evaluated")
 
-    await until(evaluated, patience_s=60)
+    await until(evaluated)
 
 
 async def every_bell(client: httpx.AsyncClient) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.ingest.main import create_app
-from tests.conftest import migrate
+from tests.conftest import PATIENCE_S, migrate
 from tests.listening import listening, small
 from tests.service.ingest_app import (
     DAY,
@@ -237,7 +237,7 @@ async def test_a_receipt_is_followed_by_its_school_alone(
     receipt = (await client.put(URL, json=register("/"))).json()["receipt"]
     url = f"/v1/receipts/{receipt}"
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (mine := (await client.get(url)).json())["stage"] == "stored":
             pass
     other = await client.get(url, headers=headers_of(tmp_path, urns=(OTHER_URN,)))

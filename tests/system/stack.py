@@ -31,7 +31,7 @@ PUPIL = {
     "year_group": "7", "entered_on": "2020-09-01", "identifiers": {"social_care": "LCS-81"},
 }  # fmt: skip
 
-START_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 """A process imports and compiles much before it listens; other work may share the machine."""
 
 
@@ -41,7 +41,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(true: Callable[[], Any], patience_s: float = 20.0) -> Any:
+def wait_for(true: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     end = time.monotonic() + patience_s
     while not (answer := true()):
         assert time.monotonic() < end, "waited in vain"
@@ -73,7 +73,7 @@ class Stack:
 
     def wait_ready(self, *services: str) -> None:
         for service in services:
-            wait_for(lambda service=service: self.is_ready(service), START_PATIENCE_S)
+            wait_for(lambda service=service: self.is_ready(service))
 
     def is_ready(self, service: str) -> bool:
         try:
@@ -94,7 +94,8 @@ class Stack:
             text=True,
         ).stdout.strip()
         base = f"http://127.0.0.1:{self.ports[service]}"
-        return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {bearer}"})
+        headers = {"Authorization": f"Bearer {bearer}"}
+        return httpx.Client(base_url=base, headers=headers, timeout=PATIENCE_S)
 
     def stop(self) -> None:
         for client in self.clients.values():

@@ -145,11 +145,11 @@ def test_the_services_need_no_other_rights_than_deploy_gives_them(
         school = stack.client("ingest", "admin")
 
         receipt = put(school, REGISTER, {"marks": [{"upn": ADA, "code": "N"}]}).json()["receipt"]
-        wait_for(lambda: receiver.received, 60)
+        wait_for(lambda: receiver.received)
 
         assert receiver.received[0].body["type"] == "alert.raised"
         path = f"/ingest/v1/receipts/{receipt}"
-        wait_for(lambda: school.get(path).json()["stage"] == "evaluated", 30)
+        wait_for(lambda: school.get(path).json()["stage"] == "evaluated")
 
 
 async def test_no_service_writes_what_is_anothers_to_say(kafka: Kafka) -> None:

@@ -87,7 +87,7 @@ def put_until_taken(stack: MortalStack, turn: int) -> None:
         except httpx.TransportError:
             return False
 
-    wait_for(is_taken, 30)
+    wait_for(is_taken)
 
 
 def is_done(stack: MortalStack, receiver: Receiver, turn: int) -> bool:
@@ -109,7 +109,7 @@ def run(stack: MortalStack, receiver: Receiver, turns: Callable[[int], bool]) ->
     while turns(turn):
         turn += 1
         put_until_taken(stack, turn - 1)
-        wait_for(lambda turn=turn: is_done(stack, receiver, turn), 60)
+        wait_for(lambda turn=turn: is_done(stack, receiver, turn))
     return turn
 
 

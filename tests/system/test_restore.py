@@ -67,7 +67,7 @@ def settled(stack: Stack, receiver: Receiver) -> Any:
         seen.append((rung(stack), told(stack), len(receiver.received)))
         return len(seen) > 40 and all(one == seen[-1] for one in seen[-40:])
 
-    wait_for(still, 60)
+    wait_for(still)
     return seen[-1]
 
 

@@ -68,7 +68,7 @@ def stopped(stack: Stack) -> dict[str, float]:
 
 def test_a_stop_under_load_loses_nothing_that_was_accepted(stack: Stack) -> None:
     load = Load(stack)
-    wait_for(lambda: len(load.taken) > 100, 60)
+    wait_for(lambda: len(load.taken) > 100)
 
     took = stopped(stack)
     load.end()
@@ -109,7 +109,7 @@ def test_a_message_under_way_at_a_stop_comes_again_with_the_same_id(stack: Stack
         for name in stack.processes:
             stack.start(name)
         stack.wait_ready("ingest", "risk", "notify")
-        wait_for(lambda: len(receiver.received) > 1, 60)
+        wait_for(lambda: len(receiver.received) > 1)
         assert admin.put(path, json={"marks": [{"upn": CHILD, "code": "/"}]}).is_success
 
         ids = [one.webhook_id for one in receiver.received[:2]]

@@ -30,7 +30,7 @@ async def test_work_stopped_in_the_middle_of_a_write_leaves_no_lock_behind(tmp_p
 
     for after_ms in range(40):
         database = Database(url, "marks")
-        async with asyncio.timeout(5), database.transaction() as db:
+        async with asyncio.timeout(30), database.transaction() as db:
             await db.execute(text("CREATE TABLE IF NOT EXISTS mark (mark INT)"))
         work = [asyncio.create_task(write(database)) for _ in range(3)]
         await asyncio.sleep(after_ms / 1000)
