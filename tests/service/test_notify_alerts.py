@@ -219,6 +219,24 @@ async def test_alerts_are_paged_newest_first_without_gaps_or_repeats(house: Hous
     assert flat == sorted(set(flat), reverse=True)
 
 
+async def test_all_of_ones_alerts_on_a_child_are_one_thread(house: House) -> None:
+    await house.involve(works(), upn=BEN)
+    await house.tell(bell(), bell(kind="severe-absence", severity="warning"), bell(upn=BEN))
+
+    sams, sues = await house.alerts_of("sam"), await house.alerts_of("sue")
+    (adas, bens), of = {one["thread"] for one in sams}, {one["id"]: one for one in sams}
+    listed = [
+        await house.get(f"/v1/alerts?thread={one}", scope="alerts:read", practitioner="sam")
+        for one in (adas, bens)
+    ]
+
+    assert sorted(len(one["items"]) for one in listed) == [1, 2]
+    for thread in listed:
+        names = {of[one["id"]]["child"]["given_name"] for one in thread["items"]}
+        assert len(names) == 1
+    assert not {adas, bens} & {one["thread"] for one in sues}
+
+
 async def test_alerts_are_found_by_status_and_kind(house: House) -> None:
     await house.tell(bell(), bell(kind="persistent-absence"), bell("withdrawn", 2))
     sam = {"practitioner": "sam", "scope": "alerts:read"}

@@ -110,6 +110,23 @@ async def test_its_updates_reach_the_colleague(house: House) -> None:
     assert what(eves)[-1] == "alert.cleared"
 
 
+async def test_who_may_not_know_of_the_child_cannot_take_it_out_of_a_colleagues_hands(
+    house: House,
+) -> None:
+    await house.tell(bell())
+    await hand(house)
+    keeps = {"kind": "relative", "practitioner": "eve", "reason": "Her aunt"}
+    await house.put(f"/v1/children/{ADA}/restrictions", {"restrictions": [keeps]})
+
+    refused = await answer(house, "eve", "accept")
+
+    assert refused.status_code == 409
+    (sams,) = await house.alerts_of("sam")
+    assert (sams["status"], what(sams)) == ("raised", ["alert.raised"])
+    assert await house.alerts_of("eve") == []
+    assert (await answer(house, "eve", "decline")).status_code == 200
+
+
 async def test_declined_it_stays_where_it_was(house: House) -> None:
     await house.tell(bell())
     await hand(house)
