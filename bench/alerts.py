@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +11,10 @@ from uuid import uuid4
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bench.children import bell_of, roll_of, upn_of
 from libs.common import migrations
 from libs.common.database import Database
-from libs.common.events import Bell, BellChanged, RollChanged, RollPupil
-from libs.common.identifiers import check_letter, id_of
+from libs.common.identifiers import id_of
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import sharing_rules
@@ -23,8 +22,6 @@ from services.notify.bells import Notifier
 from services.notify.secrets import Vault, new_secret
 from services.notify.tables import Agency, Delivery, Endpoint, Involvements, Practitioner
 
-URN = "100000"
-AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 TOGETHER = 50
 """Bells in one transaction, as on a morning."""
 
@@ -79,12 +76,12 @@ async def make(database: Database, vault: Vault, urls: Sequence[str], each: int)
     Args:
         each: an even number.
     """
-    upns = [_upn(number) for number in range(len(urls) * each // 2)]
+    upns = [upn_of(number) for number in range(len(urls) * each // 2)]
     await _directory(database, vault, urls, upns)
     notifier = Notifier(sharing_rules.load())
-    bells = [_rung(upn, which) for which in (1, 2) for upn in upns]
+    bells = [bell_of(upn, which) for which in (1, 2) for upn in upns]
     async with database.transaction() as db:
-        await notifier.handle(db, [_roll(upns)])
+        await notifier.handle(db, [roll_of(upns)])
     for first in range(0, len(bells), TOGETHER):
         async with database.transaction() as db:
             await notifier.handle(db, bells[first : first + TOGETHER])
@@ -131,42 +128,3 @@ async def _directory(
 
 def _person(id: str) -> dict[str, Any]:
     return {"id": id, "name": id, "agency": "care", "roles": ["social_worker"], "email": None}
-
-
-def _upn(number: int) -> str:
-    rest = f"801200{number:06d}"
-    return check_letter(rest) + rest
-
-
-def _roll(upns: Sequence[str]) -> RollChanged:
-    pupils = [
-        RollPupil(
-            upn=upn,
-            given_name="Given",
-            family_name="Family",
-            date_of_birth=date(2014, 1, 1),
-            year_group="7",
-            entered_on=date(2025, 9, 1),
-            identifiers={"social_care": "S-1"},
-        )
-        for upn in upns
-    ]
-    return RollChanged(occurred_at=AT, urn=URN, revision=1, pupils=pupils)
-
-
-def _rung(upn: str, which: int) -> BellChanged:
-    marks = [{"date": "2026-11-24", "session": half, "code": "N"} for half in ("am", "pm")]
-    bell = Bell(
-        id=id_of("bench bell", upn, which),
-        urn=URN,
-        upn=upn,
-        kind="unexplained-absence",
-        severity="urgent",
-        status="ringing",
-        raised_on=AT.date(),
-        raised_at=AT + timedelta(seconds=which),
-        explanation="Absent and no reason is known yet (code N). The child has a social worker.",
-        evidence={"sessions": marks},
-        rule={"name": "unexplained-absence", "version": "1", "source": "guidance"},
-    )
-    return BellChanged(occurred_at=AT, change="raised", sequence=1, bell=bell)
