@@ -235,18 +235,18 @@ class Book:
         self._snapshots = old[1::2] + self._snapshots[-RECENT_SNAPSHOTS:]
 
     def _column(self, sessions: Sessions, index: int) -> Column:
-        ordinal = int(sessions.ordinals[index])
-        day, roll = day_of(ordinal), self._roll_as_arrays()
+        ordinal, roll = int(sessions.ordinals[index]), self._roll_as_arrays()
+        day = day_of(ordinal)
         year = academic_year_of(day)
-        return Column(
-            ordinal=ordinal,
-            school_day=int(sessions.school_days[index]),
-            school_week=int(sessions.school_weeks[index]),
-            academic_year=year,
-            codes=self.enrolled_codes(ordinal),
-            worker=self._workers(day),
-            year_groups=roll.year_groups,
-            brought=roll.brought.get(year),
+        return Column(  # in order: by name it would take twice as long
+            ordinal,
+            int(sessions.school_days[index]),
+            int(sessions.school_weeks[index]),
+            year,
+            self.enrolled_codes(ordinal),
+            self._workers(day),
+            roll.year_groups,
+            roll.brought.get(year),
         )
 
     def _workers(self, day: date) -> NDArray[np.uint8]:
@@ -261,6 +261,8 @@ class Book:
         return self._roll
 
     def _padded(self, column: Codes | None) -> Codes:
+        if column is not None and len(column) == len(self.upns):
+            return column.copy()
         padded = np.zeros(len(self.upns), np.uint8)
         if column is not None:
             padded[: len(column)] = column

@@ -19,6 +19,7 @@ from services.risk.pupil_days import AFTERNOON, Rows
 from services.risk.usual import USUAL, compare, start_usual
 from services.risk.whole_school import WholeSchool
 
+NO_DAY = -1
 NO_GROUPS = np.zeros(0, np.uint8)
 
 
@@ -35,20 +36,23 @@ class Diary(NamedTuple):
     """State: the day that is being put together, and what is usual."""
 
     day: int
-    """Number of the unfinished day (ordinal // 2), -1: none."""
+    """Number of the unfinished day (ordinal // 2); `NO_DAY`: none."""
     morning: Codes
     afternoon: Codes
+    """No marks before it has come."""
     habits: Rows
     """Of `HABITS`, shape (P,)."""
     usual: Rows
     """Of `USUAL`, shape (2,): the school's, for hard and for soft absence."""
     days: int
+    blank: Codes
+    """A session without marks."""
 
 
 def start_diary(pupils: int) -> Diary:
     """Return a diary before the first session."""
     blank = np.zeros(pupils, np.uint8)
-    return Diary(-1, blank, blank, np.zeros(pupils, HABITS), start_usual(), 0)
+    return Diary(NO_DAY, blank, blank, np.zeros(pupils, HABITS), start_usual(), 0, blank)
 
 
 def step_diary(
@@ -64,17 +68,15 @@ def step_diary(
     complete when the next day's first session comes.
     """
     number, half = divmod(ordinal, 2)
-    if diary.day not in (-1, number):
+    if diary.day not in (NO_DAY, number):
         after, day = _complete(diary, school, year_groups)
-        blank = np.zeros(len(codes), np.uint8)
-        halves = (blank, codes) if half == AFTERNOON else (codes, blank)
-        return after._replace(day=number, morning=halves[0], afternoon=halves[1]), day
+        halves = (diary.blank, codes) if half == AFTERNOON else (codes, diary.blank)
+        return Diary._make((number, *halves, *after[3:])), day
     if half == AFTERNOON:
-        morning = diary.morning if diary.day == number else np.zeros(len(codes), np.uint8)
-        whole = diary._replace(day=number, morning=morning, afternoon=codes)
+        morning = diary.morning if diary.day == number else diary.blank
+        whole = Diary._make((number, morning, codes, *diary[3:]))
         return _complete(whole, school, year_groups)
-    blank = np.zeros(len(codes), np.uint8)
-    return diary._replace(day=number, morning=codes, afternoon=blank), None
+    return Diary._make((number, codes, diary.blank, *diary[3:])), None
 
 
 def _complete(
@@ -87,8 +89,9 @@ def _complete(
         school.mass,
     )  # fmt: skip
     if not counted:  # no register came at all: the day says nothing
-        return diary._replace(day=-1), None
-    after = Diary(-1, diary.morning, diary.afternoon, habits, usual, diary.days + 1)
+        return diary._replace(day=NO_DAY), None
+    halves = diary.blank, diary.blank
+    after = Diary(NO_DAY, *halves, habits, usual, diary.days + 1, diary.blank)
     return after, Day(weekday, today)
 
 

@@ -33,14 +33,15 @@ def noted(
     known: dict[EpisodeKey, Episode], before: Signals, after: Signals, ordinal: int
 ) -> dict[EpisodeKey, Episode]:
     """Return a rule's episodes after a session, given what rang before and after it."""
-    ended, turned = _differences(*before, *after)
-    if not (len(ended) or len(turned)):
+    rows, gone = _differences(*before, *after)
+    if not len(rows):
         return known
-    episodes = dict(known)
-    for n in ended.tolist():
+    episodes, differing = dict(known), rows.tolist()
+    for n in differing[:gone]:
         key = int(before.pupils[n]), int(before.anchors[n])
-        episodes[key] = episodes[key]._replace(until=ordinal)
-    for n in turned.tolist():
+        since, severity, _, grounds = episodes[key]
+        episodes[key] = Episode(since, severity, ordinal, grounds)
+    for n in differing[gone:]:
         key = int(after.pupils[n]), int(after.anchors[n])
         severity = int(after.severities[n])
         grounds = int(after.grounds[n]) if len(after.grounds) else 0
@@ -61,8 +62,11 @@ def _differences(  # noqa: PLR0913  (two sets of signals, column by column)
     now_since: Ints,
     now_severe: Severities,
     now_on: Grounds,
-) -> tuple[Ints, Ints]:
-    """Return which rows ring no more, and which ring anew or otherwise; both sides are sorted."""
+) -> tuple[Ints, int]:
+    """Return the rows that ring no more, then those that ring anew or not as before.
+
+    Also how many the first are. Both sides are sorted.
+    """
     ended, turned = np.empty(len(was), np.int32), np.empty(len(now), np.int32)
     stories = len(was_on) == len(was) and len(now_on) == len(now)
     gone, came, m, n = 0, 0, 0, 0
@@ -82,4 +86,4 @@ def _differences(  # noqa: PLR0913  (two sets of signals, column by column)
                 turned[came] = n
                 came += 1
             m, n = m + 1, n + 1
-    return ended[:gone], turned[:came]
+    return np.concatenate((ended[:gone], turned[:came])), gone

@@ -82,6 +82,10 @@ class Column(NamedTuple):
         return UNAUTHORISED[self.codes]
 
 
+SENT = Column._fields.index("tallies")
+"""So many fields of a column come with it; the fold puts the others in."""
+
+
 class PupilRecord(NamedTuple):
     """One pupil's marks up to now, oldest first, for a rule to explain itself by. S sessions."""
 
@@ -223,9 +227,9 @@ def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> P
     """Step every rule over one session."""
     ordinal, codes = column.ordinal, column.codes
     tallies = step_tallies(progress.tallies, ordinal, column.academic_year, codes)
-    school = step_school(progress.school, ordinal, codes)
+    school = step_school(progress.school, ordinal, tallies.away, tallies.of)
     diary, day = step_diary(progress.diary, ordinal, codes, school, column.year_groups)
-    column = column._replace(tallies=tallies, school=school, day=day)
+    column = Column._make((*column[:SENT], tallies, school, day))  # `_replace` is slower
     states, ringing = [], []
     for rule, before in zip(rules, progress.states, strict=True):
         state, rung = rule.step(before, column)

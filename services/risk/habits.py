@@ -36,13 +36,14 @@ HABITS = np.dtype(
         # Absent on the latest day that counted, for a part of it or all.
         ("away", np.bool_),
         ("away_all_day", np.bool_),
-        # The last 64 days, newest in bit 0: an absence began, hard or soft; one could have; absent;
-        # counted; hard absence or leaving.
-        ("began_hard", np.uint64),
-        ("began_soft", np.uint64),
-        ("was_free", np.uint64),
-        ("was_absent", np.uint64),
-        ("was_counted", np.uint64),
+        # The last 32 days, newest in bit 0: an absence began, hard or soft; one could have; absent;
+        # counted.
+        ("began_hard", np.uint32),
+        ("began_soft", np.uint32),
+        ("was_free", np.uint32),
+        ("was_absent", np.uint32),
+        ("was_counted", np.uint32),
+        # The last 64 days with hard absence or leaving.
         ("hard_history", np.uint64),
         # The settled days before the latest `SETTLED_DAYS`, counted.
         ("hard", np.float32),

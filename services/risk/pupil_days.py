@@ -47,6 +47,8 @@ PUPIL_DAY = np.dtype(
         ("shared", np.bool_),
         # So much of the pupil's recent absence is illness that it is a medical matter.
         ("medical", np.bool_),
+        # Days of illness and appointments, fading by 3 % on each day that counts.
+        ("illness", np.float32),
         # The chance that a hard, and that a soft, absence begins today: by the pupil's settled
         # habit, drawn to what is believed of any pupil, and by the year group's day.
         ("hard_chance", np.float64),
@@ -55,8 +57,6 @@ PUPIL_DAY = np.dtype(
         # child who has missed a seventh or more of the year's days, the last four weeks left out,
         # is known to the school: only a marked change is news.
         ("known", np.float64),
-        # Days of illness and appointments, fading by 3 % on each day that counts.
-        ("illness", np.float32),
         # The pupil's last 64 days with hard absence or leaving, newest in bit 0.
         ("recent", np.uint64),
     ],

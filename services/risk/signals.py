@@ -66,7 +66,7 @@ def signals(
     """
     if pupils.dtype == np.bool_ and isinstance(severity, Severity):
         # Contiguous, as kernels take them; one anchor for all is as good as one for each.
-        since = np.ascontiguousarray(anchors, np.int32).reshape(-1)
+        since = np.array(anchors, np.int32, ndmin=1)
         return Signals(*_told(np.ascontiguousarray(pupils), since, int(severity)))
     at = np.flatnonzero(pupils) if pupils.dtype == np.bool_ else pupils
     return Signals(

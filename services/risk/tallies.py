@@ -7,6 +7,7 @@ import numpy as np
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, UNAUTHORISED, Codes, mask_of
 from services.risk.compiled import kernel
 from services.risk.pupil_days import Rows
+from services.risk.whole_school import SUDDEN
 
 ILLNESS = NUMBERS["I"]
 LEAVE = mask_of(("C", "C1", "H"))
@@ -43,6 +44,9 @@ class Tallies(NamedTuple):
     longest_run: int = 0
     most_ill: int = 0
     """The most that any pupil has of `run`, and of `ill`: mostly, nobody reaches a limit."""
+    away: int = 0
+    of: int = 0
+    """This session's pupils away as `whole_school.SUDDEN` has it, and those for whom it counted."""
 
 
 def start_tallies(pupils: int) -> Tallies:
@@ -60,14 +64,18 @@ def step_tallies(before: Tallies, ordinal: int, academic_year: int, codes: Codes
 
 
 @kernel(TALLY, np.uint8, int, bool)
-def _count(before: Rows, codes: Codes, ordinal: int, new_year: bool) -> tuple[Rows, int, int]:
+def _count(
+    before: Rows, codes: Codes, ordinal: int, new_year: bool
+) -> tuple[Rows, int, int, int, int]:
     """Lengthen, begin or end each pupil's run; a session that does not count does neither."""
-    pupils, longest_run, most_ill = before.copy(), 0, 0
+    pupils, longest_run, most_ill, away, of = before.copy(), 0, 0, 0, 0
     for p in range(len(codes)):
         code, tally = codes[p], pupils[p]
         if new_year:
             tally.possible, tally.missed, tally.ill = 0, 0, 0
+        away += SUDDEN[code]
         if POSSIBLE[code]:
+            of += 1
             tally.possible += 1
             if PRESENT[code]:  # nearly everybody
                 tally.run, tally.on_leave = 0, False
@@ -82,4 +90,4 @@ def _count(before: Rows, codes: Codes, ordinal: int, new_year: bool) -> tuple[Ro
                     tally.run += 1
                 tally.on_leave = LEAVE[code]
         longest_run, most_ill = max(longest_run, tally.run), max(most_ill, tally.ill)
-    return pupils, longest_run, most_ill
+    return pupils, longest_run, most_ill, away, of

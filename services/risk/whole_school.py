@@ -14,9 +14,7 @@ counts find slow outbreaks best: Watkins et al., BMC Medical Informatics and Dec
 from math import sqrt
 from typing import NamedTuple
 
-import numpy as np
-
-from libs.common.codes import POSSIBLE, Codes, mask_of
+from libs.common.codes import mask_of
 from services.risk.compiled import inlined, kernel
 
 SUDDEN = mask_of("IMNOUG")
@@ -74,24 +72,10 @@ class WholeSchool(NamedTuple):
     """The latest session's pupils away, pupils counted, and pupils usually away."""
 
 
-def step_school(school: WholeSchool, ordinal: int, codes: Codes) -> WholeSchool:
-    """Take a session's code numbers, shape (P,)."""
-    return step_counts(school, ordinal, *_counts(codes))
-
-
 Counted = tuple[int, float, float, bool, bool, float, bool, int, int, float, int, int, float]
 
 
-@kernel(np.uint8)
-def _counts(codes: Codes) -> tuple[int, int]:
-    away, of = 0, 0
-    for p in range(len(codes)):
-        away += SUDDEN[codes[p]]
-        of += POSSIBLE[codes[p]]
-    return away, of
-
-
-def step_counts(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
+def step_school(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
     """Take a session in which `away` of `of` pupils were away.
 
     A session of which the registers of less than half the school have come says nothing yet.

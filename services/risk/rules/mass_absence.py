@@ -9,7 +9,7 @@ from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Severity,
 from services.risk.rules.evidence import in_words, school_sessions
 from services.risk.rules.rates import year_anchor
 from services.risk.signals import about_school
-from services.risk.whole_school import WholeSchool, step_counts
+from services.risk.whole_school import WholeSchool, step_school
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class MassAbsence:
         seen: list[int] = []
         marks = zip(record.ordinals.tolist(), record.away.tolist(), record.of.tolist(), strict=True)
         for ordinal, away, of in marks:
-            school = step_counts(school, ordinal, away, of)
+            school = step_school(school, ordinal, away, of)
             seen = [*seen, ordinal] if school.mass or school.wave else []
         share = round(100 * school.away / max(1, school.of))
         usual = round(100 * school.expected / max(1, school.of))

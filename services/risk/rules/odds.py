@@ -30,9 +30,9 @@ HABIT = [
     # Of the settled days: how often it happened, and how often it could have.
     ("events", np.float32),
     ("chances", np.float32),
-    # The last 64 days of both, newest in bit 0.
-    ("happened", np.uint64),
-    ("could", np.uint64),
+    # The last 32 days of both, newest in bit 0.
+    ("happened", np.uint32),
+    ("could", np.uint32),
 ]
 """Fields of a record on something that a pupil does now and then."""
 

@@ -41,11 +41,11 @@ LONG_AGO = 10_000
 RETURN = np.dtype(
     [
         # School days of absence up to now without a day in school.
-        ("run", np.int32),
+        ("run", np.int16),
         # School days since the pupil came back; `LONG_AGO` when nothing is watched.
-        ("days_back", np.int32),
-        ("odds", np.float64),
+        ("days_back", np.int16),
         ("rings", np.bool_),
+        ("odds", np.float64),
     ],
     align=True,
 )
@@ -118,12 +118,13 @@ class Relapse:
 
     def step(self, state: Return, column: Column) -> tuple[Return, Signals]:
         """Watch who comes back; ring when they are away again often enough."""
-        day, suspended = column.day, state.suspended
+        day = column.day
         if column.has(SUSPENDED):
-            suspended = suspended | (column.codes == SUSPENDED)
+            suspended = state.suspended | (column.codes == SUSPENDED)
+            state = Return(state.pupils, suspended, state.rung)
         if day is None:
-            return Return(state.pupils, suspended, state.rung), state.rung
-        suspended = suspended.copy()
+            return state, state.rung
+        suspended = state.suspended.copy()
         pupils, changed = _step(state.pupils, suspended, day.pupils, self._figures)
         rung = signals(pupils["rings"], 0, Severity.warning) if changed else state.rung
         return Return(pupils, suspended, rung), rung
@@ -188,9 +189,11 @@ def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[R
         in_school = day.came and not day.absent
         back = in_school and (suspended[p] or pupil.run >= rule.long_days)
         pupil.days_back = 0 if back else min(pupil.days_back + 1, LONG_AGO)
-        pupil.run = 0 if in_school else pupil.run + day.absent
+        pupil.run = 0 if in_school else min(pupil.run + day.absent, LONG_AGO)
         suspended[p] &= not in_school
         often = rule.often if pupil.days_back <= rule.watched_days else 0.0
+        if pupil.odds == 0.0 and often == 0.0:
+            continue  # as nearly always: there are no odds, and nothing makes any
         pupil.odds = gone_on(pupil.odds, often, _likelier(day, rule))
         pupil.rings = reaches(pupil.odds, least, rule.needed, day.known) and not day.medical
         changed |= pupil.rings != before[p].rings

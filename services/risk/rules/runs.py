@@ -37,13 +37,12 @@ def step_run(
     run: Run, column: Column, least: int, least_after_leave: int, severity: Severity
 ) -> tuple[Run, Signals]:
     """Ring for runs of so many days or more, anchored at the run's first session."""
-    days, pupils = min(least, least_after_leave), column.tallies.pupils
-    if column.tallies.longest_run < days * SESSIONS_A_DAY and not len(run.rung.pupils):
-        return run, run.rung  # as nearly always
-    limits = (least * SESSIONS_A_DAY, least_after_leave * SESSIONS_A_DAY)
-    rings = run.rings.copy()
-    if not _ring(pupils, rings, *limits):
-        return run, run.rung
+    days, tallies, rung = min(least, least_after_leave), column.tallies, run.rung
+    if tallies.longest_run < days * SESSIONS_A_DAY and not len(rung.pupils):
+        return run, rung  # as nearly always
+    rings, pupils = run.rings.copy(), tallies.pupils
+    if not _ring(pupils, rings, least * SESSIONS_A_DAY, least_after_leave * SESSIONS_A_DAY):
+        return run, rung
     rung = signals(rings, pupils["run_since"], severity)
     return Run(rings, rung), rung
 

@@ -73,8 +73,8 @@ class UnexplainedAbsence:
     def step(self, state: RecentDays, column: Column) -> tuple[RecentDays, Signals]:
         """Ring for each recent day on which an N stands, anchored at that day's morning."""
         rung = state.rung
-        if not (len(rung.pupils) or _concerns(column.codes, column.worker)):  # as nearly always
-            return RecentDays(column.school_day, *state[1:]), rung
+        if not (len(rung.pupils) or _concerns(column.codes, column.worker)):
+            return state, rung  # as nearly always; there is nothing in its days to forget
         mornings, severities = state.mornings.copy(), state.severities.copy()
         days = len(mornings)
         first = max(state.school_day + 1, column.school_day - days + 1)
@@ -186,7 +186,7 @@ class ReasonOverdue:
             state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
         without = column.has(NO_REASON)
         if not (without or any(state.mornings)):
-            return Waiting(column.academic_year, column.school_day, *state[2:]), state.rung
+            return state, state.rung  # nothing waits, whatever days pass
         mornings, runs, rung = list(state.mornings), state.runs.copy(), state.rung
         days, row = len(mornings), column.school_day % len(mornings)
         for day in range(state.school_day + 1, column.school_day + 1):

@@ -43,10 +43,10 @@ WEEK = np.dtype(
     [
         # For each weekday.
         ("odds", np.float64, 5),
-        # And absences that have begun on it since it was last unremarkable.
-        ("times", np.int32, 5),
         # What the latest day multiplied them by, if an absence began on it; else 1.
         ("latest", np.float64),
+        # Absences that have begun on each weekday since it was last unremarkable.
+        ("times", np.int16, 5),
         ("rings", np.bool_),
     ],
     align=True,
