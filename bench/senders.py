@@ -18,7 +18,7 @@ from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import sharing_rules
-from services.notify.channels.webhook import Webhooks
+from services.notify.channels.webhook import KEPT_OPEN_S, Webhooks
 from services.notify.retelling import decide_again
 from services.notify.secrets import Vault
 from services.notify.sender import Sender
@@ -102,7 +102,11 @@ def _post(messages: Sequence[Message], at_once: int, pipe: Connection) -> None:
 
 async def _post_all(messages: Sequence[Message], at_once: int, pipe: Connection) -> None:
     left = iter(messages)
-    async with httpx.AsyncClient(trust_env=False) as client:
+    # Connections are kept open as notify keeps its own: by default twenty are, for some seconds.
+    kept = httpx.Limits(
+        max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEPT_OPEN_S
+    )
+    async with httpx.AsyncClient(trust_env=False, limits=kept) as client:
         began = time.process_time()
         await asyncio.gather(*(_post_from(left, client) for _ in range(at_once)))
         pipe.send(time.process_time() - began)
