@@ -8,6 +8,7 @@ import itertools
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -103,7 +104,12 @@ class Replicas(Stack):
 
 
 class Balancer:
-    """Gives requests to replicas in turn; one whose connection ends goes to the next replica."""
+    """Gives requests to replicas in turn, and to the next one what a replica does not answer.
+
+    As an ingress does, it also asks another one again, except for a POST, after a 503 that bears
+    Retry-After: a replica that stops says so of what it still has in hand, and the locks of a
+    migration may make an old one's transaction the victim of a deadlock.
+    """
 
     def __init__(self, stack: Replicas) -> None:
         self._clients = {
@@ -116,7 +122,7 @@ class Balancer:
         self.refusals: list[str] = []
         """What was answered where a request did not succeed."""
         self.again: Counter[str] = Counter()
-        """Connections that ended without an answer, by why."""
+        """Requests that were sent again, by why."""
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """Send until somebody answers; return the answer's body."""
@@ -129,6 +135,10 @@ class Balancer:
             except httpx.TransportError as error:
                 self.again[f"{service}: {type(error).__name__}"] += 1
                 continue
+            if method != "POST" and answer.status_code == 503 and "retry-after" in answer.headers:
+                self.again[f"{service}: {answer.text}"] += 1
+                time.sleep(0.5)
+                continue
             self.answers[answer.status_code] += 1
             if not answer.is_success:
                 self.refusals.append(f"{method} {path}: {answer.status_code} {answer.text}")
@@ -137,7 +147,7 @@ class Balancer:
 
     def __str__(self) -> str:
         """Return what was answered, and what was not."""
-        return f"answers {dict(self.answers)}, none {dict(self.again)}, {self.refusals[:5]}"
+        return f"answers {dict(self.answers)}, again {dict(self.again)}, {self.refusals[:5]}"
 
 
 class Load:
