@@ -56,6 +56,8 @@ class Restart(NamedTuple):
     took_s: float
     worked_s: float
     """Processor time: what it would take on a machine that does nothing else, waiting apart."""
+    served: bool = True
+    """False: it was killed again so long after its start, and had not served by then."""
 
 
 class House:
@@ -113,14 +115,18 @@ class House:
         base = f"http://127.0.0.1:{self.ports[service]}"
         return httpx.Client(base_url=base, headers=headers, timeout=10, verify=False)
 
-    def wait_ready(self, name: str, patience_s: float = 90.0) -> float:
-        """Return the seconds until a process serves; infinity when it does not in time.
+    def wait_ready(
+        self, name: str, process: subprocess.Popen[bytes] | None = None, patience_s: float = 90.0
+    ) -> float:
+        """Return the seconds until a process serves; infinity when it does not in time, or ends.
 
         It is ready, and if it reads from the log it has its partitions.
         """
-        start = time.monotonic()
+        start, process = time.monotonic(), process or self.processes[name]
         with self.client(name) as client:
             while time.monotonic() - start < patience_s and not self._ending.is_set():
+                if process.poll() is not None:
+                    break
                 try:
                     if client.get(f"/{name}/readyz", timeout=2).is_success and _reads(client, name):
                         return time.monotonic() - start
@@ -161,14 +167,22 @@ class House:
                     probe.start()
 
     def _probe(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        began = time.time()
-        took_s = self.wait_ready(name)
-        if self.processes[name] is process and process.poll() is None:
+        began, start = time.time(), time.monotonic()
+        took_s = self.wait_ready(name, process)
+        served = took_s < float("inf") or process.poll() is None
+        if served:
             self.restarts.append(Restart(began, name, took_s, _worked_s(process.pid)))
+        elif not self._ending.is_set():
+            # Else the slowest starts would be those that the next kill hides.
+            lived_s = time.monotonic() - start
+            self.restarts.append(Restart(began, name, lived_s, 0.0, served=False))
 
 
 def _worked_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # killed just after it served
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -1,6 +1,7 @@
 """What a house has come to, as its own interface tells it and as its receivers heard it."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,7 +127,7 @@ def heard(lines: list[dict[str, Any]], world: World) -> Heard:
 
 def _words(part: Any) -> set[str]:
     if isinstance(part, dict):
-        return {word for value in part.values() for word in _words(value)}
+        return {word for item in part.items() for value in item for word in _words(value)}
     if isinstance(part, list):
         return {word for value in part for word in _words(value)}
-    return set(str(part).split()) | {str(part)}
+    return set(re.findall(r"\w+", str(part)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import statistics
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -54,14 +55,19 @@ def poison(house: House, world: World, verdict: Verdict) -> int:
     """Publish bad records while good registers come; return how many must be put aside."""
     bad = records(world)
     with house.client("ingest") as client:
-        delays = [_round(house, client, bad, number) for number in range(ROUNDS)]
-    longest = max(delay if delay is not None else float("inf") for delay in delays)
+        # Before there is any bad one: what a register takes on this machine, just now.
+        usual = statistics.median(_round(house, client, {}, number) for number in range(ROUNDS))
+        took = [_round(house, client, bad, number) for number in range(ROUNDS, 2 * ROUNDS)]
+    longest = max(took) - usual
+    verdict.figures["usual s, before poison"] = round(usual, 2)
     verdict.figures["longest delay s, among poison"] = round(longest, 2)
-    verdict.blame("good records wait behind bad ones", [longest] if longest > DELAY_S_MAX else [])
+    within = longest <= DELAY_S_MAX  # false also for what is no number, if none came in time
+    verdict.blame("good records wait behind bad ones", [] if within else [longest])
     return ROUNDS * len(bad)
 
 
-def _round(house: House, client: httpx.Client, bad: dict[str, bytes], number: int) -> float | None:
+def _round(house: House, client: httpx.Client, bad: dict[str, bytes], number: int) -> float:
+    """Return the seconds until a register is evaluated; infinity when it is not in time."""
     asyncio.run(_publish(house.env["FIRSTBELL_KAFKA_SERVERS"], list(bad.values())))
     day = london_day(utc_now()) - timedelta(days=number + 1)
     path = f"/ingest/v1/schools/{URN}/registers/{day}/am"
@@ -69,7 +75,7 @@ def _round(house: House, client: httpx.Client, bad: dict[str, bytes], number: in
     marks = [{"upn": "B801200005001", "code": "/"}]
     receipt = client.put(path, json={"marks": marks}).raise_for_status().json()["receipt"]
     if wait_until(_evaluated(client, receipt), 30, every_s=0.02) is None:
-        return None
+        return float("inf")
     return time.monotonic() - began
 
 

@@ -2,9 +2,9 @@
 
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ from tests.torture.outcome import Heard, Outcome, heard, outcome
 from tests.torture.planted import STRUCK
 from tests.torture.poison import poison
 from tests.torture.receivers import Receivers
-from tests.torture.schedule import Blow, Window, strike
+from tests.torture.schedule import Blow, strike
 from tests.torture.senders import Senders
 from tests.torture.settling import backlog, dead_letters, settle, undelivered, wait_until
 from tests.torture.unharmed import marks_of, unharmed
-from tests.torture.verdict import Verdict, compare, judge_answers, judge_restarts
+from tests.torture.verdict import Verdict, compare, judge_answers, judge_blows, judge_restarts
 from tests.torture.world import World
 
 DRAINED_S_MAX = 120.0
@@ -94,16 +94,19 @@ def _run(
     poisoned: bool,
 ) -> Verdict:
     verdict = Verdict()
-    windows: list[Window] = []
-    striker = threading.Thread(target=lambda: windows.extend(strike(house, blows)))
     senders = Senders(house.client, house.folder)
     began = time.monotonic()
-    striker.start()
-    senders.send(world.requests, over_s)
-    striker.join()
+    with ThreadPoolExecutor(1) as pool:
+        striker = pool.submit(strike, house, blows)
+        senders.send(world.requests, over_s)
+        windows = striker.result()  # a blow that fails ends the run: else it would be a mild one
     say(f"sent and struck in {time.monotonic() - began:.0f} s")
     _wait_drained(verdict, house)
-    put_aside = poison(house, world, verdict) if poisoned else 0
+    put_aside = 0
+    if poisoned:
+        put_aside = poison(house, world, verdict)
+        drained_s = wait_until(lambda: not backlog(house), DRAINED_S_MAX)
+        verdict.blame("poison not drained", [] if drained_s is not None else [backlog(house)])
     found_aside = _put_aside(house, put_aside)
     verdict.blame("dead letters", [found_aside] if found_aside != put_aside else [])
     verdict.figures["put aside"] = found_aside
@@ -114,8 +117,8 @@ def _run(
     senders.journal.close()
     judge_answers(verdict, lines, windows, len(world.requests))
     judge_restarts(verdict, house.restarts, house.exits, windows)
+    judge_blows(verdict, blows, len(house.killed))
     _judge_logs(verdict, house.folder, world)
-    verdict.figures["kills"] = len(house.killed)
     return verdict
 
 

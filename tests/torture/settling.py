@@ -42,7 +42,7 @@ def settle(house: Told, world: World, receivers: Receivers) -> None:
         for urn in world.urns:
             roll = [_on_roll(pupil) for pupil in world.pupils if pupil.urn == urn]
             _put(ingest, f"/ingest/v1/schools/{urn}/roll", {"pupils": roll})
-    wait_until(lambda: not backlog(house), 120)
+    assert wait_until(lambda: not backlog(house), 120) is not None, "nobody has heard of them"
 
 
 def _people(notify: httpx.Client, world: World) -> None:

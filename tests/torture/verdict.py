@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.torture.house import Restart
+from tests.torture.house import SERVICES, Restart
 from tests.torture.outcome import Heard, Outcome, Register
-from tests.torture.schedule import Window
+from tests.torture.schedule import Blow, Window
 
 SERVING_S_MAX = 5.0
 INGEST_P99_S_MAX = 0.5
@@ -35,10 +35,12 @@ def compare(
 ) -> None:
     """Hold the harmed house against the marks that were sent and against the unharmed house."""
     (found, told), (expected, expected_told) = harmed, beside
+    _judge_beside(verdict, expected, expected_told)
     for key, (revision, codes) in marks.items():
         stored, held = found.registers.get(key, (0, {}))
         lost = [(key, upn) for upn, code in codes.items() if held.get(upn) != code]
         verdict.blame("lost marks", lost)
+        verdict.blame("marks too many", [(key, upn) for upn in held.keys() - codes.keys()])
         if not lost:
             verdict.blame("registers counted twice", [key] if stored != revision else [])
     verdict.blame("attendance differs", _differing(found.attendance, expected.attendance))
@@ -64,6 +66,21 @@ def compare(
         "recipients": len({recipient for recipient, _ in told.told}),
         "wire repeats": told.repeats,
     }
+
+
+def _judge_beside(verdict: Verdict, expected: Outcome, told: Heard) -> None:
+    """Two houses that both came to nothing are alike too."""
+    some = {
+        "attendance": expected.attendance,
+        "bells": expected.bells,
+        "alerts": expected.alerts,
+        "decisions": expected.decisions,
+        "messages": told.told,
+        "proof": expected.whole,
+    }
+    verdict.blame("the unharmed house has none", [name for name, what in some.items() if not what])
+    amiss = [*told.twice, *told.wrong, *["forged"] * told.forged]
+    verdict.blame("the unharmed house did wrong", amiss)
 
 
 def _differing(found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[Any]:
@@ -99,9 +116,20 @@ def judge_answers(
         "maybes": len(maybes),
         "p99 s": _p99(answers),
     }
-    there = [one for one in answers if _away(one, windows, "kafka")]
-    if there:
-        verdict.figures["p99 s, broker away"] = _p99(there)
+    _judge_outages(verdict, answers, windows)
+
+
+def _judge_outages(
+    verdict: Verdict, answers: list[Mapping[str, Any]], windows: Sequence[Window]
+) -> None:
+    """An outage during which nobody sent anything shows nothing."""
+    for whom in sorted({window.whom for window in windows}):
+        there = [one for one in answers if _away(one, windows, whom)]
+        verdict.blame("nothing was sent meanwhile", [] if there else [f"{whom} was away"])
+        if whom == "kafka" and there:
+            p99_s = verdict.figures["p99 s, broker away"] = _p99(there)
+            slow = [p99_s] if not 0 < p99_s <= INGEST_P99_S_MAX else []
+            verdict.blame("slow while the broker was away", slow)
 
 
 def _p99(answers: list[Mapping[str, Any]]) -> float:
@@ -123,7 +151,8 @@ def judge_restarts(
 ) -> None:
     """Each process serves within 5 s of its restart, a server's absence apart; none ends itself.
 
-    A restart is judged by processor time too, which a busy machine does not lengthen as much.
+    A restart is judged by processor time too, which a busy machine does not lengthen as much. One
+    that was killed again before it served is judged by how long it had had.
     """
     windows = list(windows)
     counted = [
@@ -134,8 +163,19 @@ def judge_restarts(
     dear = [(one.name, one.worked_s) for one in counted if one.worked_s > SERVING_S_MAX]
     verdict.blame("5 s of processor time before it serves", dear)
     verdict.blame("ended by itself", [(name, status) for _, name, status in exits])
-    for name in sorted({one.name for one in counted}):
-        verdict.figures[f"{name} serves again"] = _spread([o for o in counted if o.name == name])
+    served = [one for one in counted if one.served]
+    for name in sorted({one.name for one in served}):
+        verdict.figures[f"{name} serves again"] = _spread([o for o in served if o.name == name])
+    verdict.figures["killed again before"] = len(counted) - len(served)
+
+
+def judge_blows(verdict: Verdict, blows: Iterable[Blow], killed: int) -> None:
+    """What was to be killed was: one in ten may have been dead just then, and not yet restarted."""
+    planned = sum(len(blow.whom) for blow in blows if blow.whom[0] in SERVICES)
+    verdict.blame("too few were killed", [(killed, planned)] if killed < int(planned * 0.9) else [])
+    seen = any(name.endswith("serves again") for name in verdict.figures)
+    verdict.blame("no restart was seen", [killed] if killed and not seen else [])
+    verdict.figures["kills"] = killed
 
 
 def _spread(restarts: Sequence[Restart]) -> str:
