@@ -8,10 +8,9 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from notifications_python_client.errors import HTTPError
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,9 +18,11 @@ from libs.common.database import Database
 from libs.common.school_day import utc_now
 from libs.common.settings import ServiceSettings
 from services.notify import endpoint_store, undelivered
-from services.notify.channels.govuk_notify import GovukNotify
 from services.notify.delivery import Outcome, Verdict, outcome_of, wait_after
 from services.notify.tables import Delivery, Endpoint
+
+if TYPE_CHECKING:
+    from services.notify.channels.govuk_notify import GovukNotify
 
 log = structlog.get_logger()
 EVERY_S = 60.0
@@ -66,6 +67,8 @@ class Receipts:
 
     async def run(self) -> None:
         """Ask for ever."""
+        from services.notify.channels.govuk_notify import GovukNotify  # loads its client
+
         govuk = GovukNotify(self._settings, "text")
         try:
             while True:
@@ -74,8 +77,10 @@ class Receipts:
         finally:
             await govuk.close()
 
-    async def look(self, govuk: GovukNotify) -> None:
+    async def look(self, govuk: "GovukNotify") -> None:
         """Ask for some messages, the next ones at the next look, and from the first again."""
+        from notifications_python_client.errors import HTTPError
+
         now = utc_now()
         async with self._database.reading() as db:
             rows = await _unsettled(db, self.kinds, now, self._after)

@@ -58,7 +58,8 @@ class Stack:
         self.commands: dict[str, list[str]] = {}
         self.ports: dict[str, int] = {}
         self.clients: dict[tuple[str, tuple[str, ...]], httpx.Client] = {}
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTBELL_")}
+        strange = ("FIRSTBELL_", "PYTHONDONTWRITEBYTECODE")  # an image has its modules compiled
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(strange)}
 
     def start(self, name: str) -> None:
         log = (self.data / f"{name}.out").open("ab")

@@ -1,12 +1,12 @@
 """The ways to receivers: a file each, behind one interface, and which of them there are here."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from libs.common.service import event_log
 from libs.common.settings import ServiceSettings
 from services.notify.channels.channel import Channel
 from services.notify.channels.feed import Feed
-from services.notify.channels.govuk_notify import GovukNotify
 from services.notify.channels.smtp import Smtp
 from services.notify.channels.webhook import Webhooks
 from services.notify.secrets import Vault
@@ -27,7 +27,14 @@ def channels_of(settings: ServiceSettings, vault: Vault) -> Mapping[ChannelKind,
     if settings.smtp_host is not None:
         found["email"] = lambda: Smtp(settings)
     if settings.govuk_notify_email_template is not None:
-        found["email"] = lambda: GovukNotify(settings, "email")
+        found["email"] = lambda: _govuk_notify(settings, "email")
     if settings.govuk_notify_text_template is not None:
-        found["text"] = lambda: GovukNotify(settings, "text")
+        found["text"] = lambda: _govuk_notify(settings, "text")
     return found
+
+
+def _govuk_notify(settings: ServiceSettings, kind: Literal["email", "text"]) -> Channel:
+    # Its client is a tenth of a second of a start: only who uses it loads it.
+    from services.notify.channels.govuk_notify import GovukNotify
+
+    return GovukNotify(settings, kind)
