@@ -160,7 +160,11 @@ def judge_restarts(
     ]
     slow = [(one.name, round(one.took_s, 1)) for one in counted if one.took_s > SERVING_S_MAX]
     verdict.blame("not serving in 5 s", slow)
-    dear = [(one.name, one.worked_s) for one in counted if one.worked_s > SERVING_S_MAX]
+    # One that had to wait for a server has been asked meanwhile how it was: that is work too.
+    alone = [
+        o for o in counted if not any(o.at <= w.to and w.from_ <= o.at + o.took_s for w in windows)
+    ]
+    dear = [(one.name, one.worked_s) for one in alone if one.worked_s > SERVING_S_MAX]
     verdict.blame("5 s of processor time before it serves", dear)
     verdict.blame("ended by itself", [(name, status) for _, name, status in exits])
     served = [one for one in counted if one.served]
