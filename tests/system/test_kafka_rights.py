@@ -1,6 +1,7 @@
 """The rights in Kafka that deploy/k8s gives suffice for the main story, on a real broker."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
@@ -17,10 +19,22 @@ from libs.common.eventlog_kafka import KafkaEventLog, NewTopics, ensure_topics
 from libs.common.events import BELLS, REGISTERS
 from libs.common.settings import ServiceSettings
 from libs.common.tls import kafka_options
+from tests.service.notify_app import BEN
 from tests.system.certificates import Authority
 from tests.system.receiver import Receiver
 from tests.system.servers import run
-from tests.system.stack import ADA, FIRSTBELL, REGISTER, Stack, free_port, people, put, wait_for
+from tests.system.stack import (
+    ADA,
+    FIRSTBELL,
+    PATIENCE_S,
+    REGISTER,
+    URN,
+    Stack,
+    free_port,
+    people,
+    put,
+    wait_for,
+)
 
 USERS = Path(__file__).parents[2] / "deploy/k8s/base/kafka-users.yaml"
 SERVICES = ("ingest", "risk", "notify")
@@ -150,6 +164,32 @@ def test_the_services_need_no_other_rights_than_deploy_gives_them(
         assert receiver.received[0].body["type"] == "alert.raised"
         path = f"/ingest/v1/receipts/{receipt}"
         wait_for(lambda: school.get(path).json()["stage"] == "evaluated")
+
+
+async def test_an_agencys_feed_is_a_topic_that_notify_may_make_and_fill(
+    stack: Stack, kafka: Kafka
+) -> None:
+    with Receiver() as receiver:
+        people(stack, receiver, BEN, "100001")  # ADA's events are in the log already
+        feed = {"agency": "social", "channel": "feed"}
+        made = stack.client("notify", "admin").post("/notify/v1/endpoints", json=feed)
+        topic = made.raise_for_status().json()["address"]
+
+        register = REGISTER.replace(URN, "100001")
+        put(stack.client("ingest", "admin"), register, {"marks": [{"upn": BEN, "code": "N"}]})
+        wait_for(lambda: receiver.received)
+
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka.operators_door, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        event = await asyncio.wait_for(consumer.getone(), PATIENCE_S)
+    finally:
+        await consumer.stop()
+    told = receiver.received[0]
+    assert dict(event.headers)["ce_type"] == b"uk.firstbell.alert.raised"
+    assert json.loads(event.value)["data"] == told.body["data"]
 
 
 async def test_no_service_writes_what_is_anothers_to_say(kafka: Kafka) -> None:
