@@ -48,7 +48,8 @@ def test_killed_and_cut_off_nothing_is_lost_doubled_or_told_to_the_wrong_one(
     away = [("kill -9", "kafka", 3.0), ("kill -9", "postgres", 3.0)]
     blows = [*kills(SEED, 8, KILLED_S), *outages(KILLED_S + 4, *away, rest_s=4)]
 
-    verdict = run(told, blows, KILLED_S + 16, expected, poisoned=True)
+    # A broker needs some seconds to start again, and the database goes only then.
+    verdict = run(told, blows, KILLED_S + 30, expected, poisoned=True)
 
     assert judged(verdict) == {}
     assert verdict.figures["registers accepted"] == len(told.requests)
