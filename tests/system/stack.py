@@ -13,8 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from libs.common.school_day import london_day, utc_now
+from services.cli import app
 from tests.system.receiver import Receiver
 
 ADA = "B801200005001"
@@ -88,12 +90,8 @@ class Stack:
         return self.clients[service, token]
 
     def _client(self, service: str, *token: str) -> httpx.Client:
-        bearer = subprocess.run(
-            [FIRSTBELL, "token", *token, "--data", str(self.data)],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        command = ["token", *token, "--data", str(self.data)]
+        bearer = CliRunner().invoke(app, command, catch_exceptions=False).stdout.strip()
         base = f"http://127.0.0.1:{self.ports[service]}"
         headers = {"Authorization": f"Bearer {bearer}"}
         return httpx.Client(base_url=base, headers=headers, timeout=PATIENCE_S)

@@ -135,6 +135,7 @@ async def _first(batches: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 @pytest.mark.kafka
+@pytest.mark.own_servers
 async def test_a_certificate_of_ours_opens_kafka_and_none_or_anothers_does_not(
     kafka: Kafka, authority: Authority, stranger: Authority
 ) -> None:
@@ -153,6 +154,7 @@ async def test_a_certificate_of_ours_opens_kafka_and_none_or_anothers_does_not(
 
 
 @pytest.mark.kafka
+@pytest.mark.own_servers
 async def test_a_password_opens_kafka_over_tls_and_a_wrong_one_does_not(
     kafka: Kafka, authority: Authority
 ) -> None:

@@ -43,6 +43,7 @@ ANSWER_PATIENCE_S = 30.0
 
 pytestmark = [
     pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(1800), pytest.mark.history,
+    pytest.mark.own_servers,
 ]  # fmt: skip
 
 

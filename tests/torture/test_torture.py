@@ -12,7 +12,8 @@ from tests.torture.verdict import Verdict
 from tests.torture.world import World, world
 
 pytestmark = [
-    pytest.mark.kafka,  # its servers are its own; beside another test's they would be slow ones
+    pytest.mark.kafka,
+    pytest.mark.own_servers,
     pytest.mark.postgres,
     pytest.mark.timeout(300),
 ]
