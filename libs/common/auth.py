@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import structlog
 from fastapi import Request
@@ -187,16 +186,22 @@ class Verifier:
         try:
             self._keys = await self._fetch()
             self._fetched_at = self._clock()
-        except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
-            log.warning("token issuer's keys not fetched", error=type(error).__name__)
+        except (OSError, JoseError, ValueError, TypeError, KeyError) as error:
+            why = type(error.__cause__ or error).__name__
+            log.warning("token issuer's keys not fetched", error=why)
 
     async def _fetch(self) -> KeySet:
         settings = self._settings
         if settings.jwks_url is None:
             issuer = Issuer(settings.data_dir, settings.token_issuer, settings.token_audience)
             return KeySet([issuer.key()])
-        async with httpx.AsyncClient(timeout=5) as client:
-            answer = (await client.get(settings.jwks_url)).raise_for_status()
+        import httpx  # a tenth of a second of a start: only for an issuer elsewhere
+
+        try:
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = (await client.get(settings.jwks_url)).raise_for_status()
+        except httpx.HTTPError as error:
+            raise ConnectionError from error
         return KeySet.import_key_set(answer.json())
 
 

@@ -133,7 +133,7 @@ def read_model(model: type[Model], name: str, text: str) -> Model:
         NotUsable: it is none; each fault names its place.
     """
     try:
-        return model.model_validate(yaml.safe_load(text))
+        return model.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
         raise NotUsable([f"{name}: no YAML: {error}"]) from None
     except ValidationError as error:
