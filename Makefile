@@ -26,7 +26,7 @@ demo: setup      ## see it work: a stack, a term of registers, bells, signed web
 test: setup      ## run every test that this machine can, and name what was left out
 	$(BIN)/pytest -n auto --dist loadgroup
 
-torture: setup   ## kill -9, outages and poison on real servers, then planted faults: 20 minutes
+torture: setup   ## kill -9, outages and poison on real servers, then planted faults: half an hour
 	$(BIN)/python -m tests.torture
 
 rehearse: setup  ## lose a real PostgreSQL and bring it back to a moment; upgrade under load
