@@ -105,6 +105,7 @@ STARTS_MUCH = ("system", "torture")
 CHROMIUM = Path("/usr/bin/chromium")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and name in the closing lines, what this machine has no servers for.
 

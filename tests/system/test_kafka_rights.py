@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from libs.common.eventlog_kafka import KafkaEventLog, NewTopics, ensure_topics
 from libs.common.events import BELLS, REGISTERS
 from libs.common.settings import ServiceSettings
 from libs.common.tls import kafka_options
+from tests.conftest import until
 from tests.service.notify_app import BEN
 from tests.system.certificates import Authority
 from tests.system.receiver import Receiver
@@ -91,6 +93,20 @@ class Kafka:
                         assert [code for code, *_ in answer.creation_responses] == [0]
         finally:
             await admin.close()
+        await self._rights_hold()
+
+    async def _rights_hold(self) -> None:
+        # They are in force some moments after they were made: the last one is waited for.
+        log = KafkaEventLog(f"127.0.0.1:{self.tls}", options=self.options_of("lag"))
+
+        async def holds() -> bool:
+            with suppress(LogUnavailable):
+                await log.handled("risk", REGISTERS, 0)
+                return True
+            return False
+
+        await until(holds)
+        await log.close()
 
     def variables_of(self, user: str) -> dict[str, str]:
         pair = self.authority.vouch_for(user)

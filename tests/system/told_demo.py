@@ -146,7 +146,7 @@ class Demo:
             told = [json.loads(one) for one in answer.text.splitlines()]
             assert not any("status" in one for one in told)
             self.receipts += [one["receipt"] for one in told]
-        wait_for(lambda: not self.waiting(), patience_s=180)
+        wait_for(lambda: not self.waiting(), patience_s=400)
 
     def waiting(self) -> float:
         told = "".join(self.operator.get(f"/{name}/metrics").text for name in SERVICES)
