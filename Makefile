@@ -24,7 +24,7 @@ demo: setup      ## see it work: a stack, a term of registers, bells, signed web
 	$(BIN)/firstbell demo
 
 test: setup      ## run every test that this machine can, and name what was left out
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder  # a file's servers start once
 
 torture: setup   ## kill -9, outages and poison on real servers, then planted faults: half an hour
 	$(BIN)/python -m tests.torture

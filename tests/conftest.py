@@ -101,18 +101,14 @@ async def until(true: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE
 
 NEEDS = {"kafka": "FIRSTBELL_TEST_KAFKA", "postgres": "FIRSTBELL_TEST_POSTGRES"}
 """What a marked test needs, and the variable that says where it is."""
-STARTS_MUCH = ("system", "torture")
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and name in the closing lines, what this machine has no servers for.
 
     What runs an earlier version of this repository is left out of a copy without its history, and
     named too: nothing that could be installed would bring it back.
-
-    Some keep to one worker, one after another (`_group_of`).
     """
     without = [i for i in items if i.get_closest_marker("history") and not earlier.is_here()]
     if without:
@@ -123,23 +119,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker(name) and variable not in os.environ:
                 reason = f"{variable} is not set: scripts/{name}-start starts one"
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if group := _group_of(item):
-            item.add_marker(pytest.mark.xdist_group(group))
         if item.get_closest_marker("chromium") and not CHROMIUM.exists():
             reason = f"{CHROMIUM} is missing: scripts/install-system-packages installs it"
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def _group_of(item: pytest.Item) -> str | None:
-    if item.get_closest_marker("kafka") and not item.get_closest_marker("own_servers"):
-        return "kafka"  # one Kafka serves these, with one set of topics
-    # What a module has started serves all its tests.
-    return item.nodeid.partition("::")[0] if item.path.parent.name in STARTS_MUCH else None
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Say how many workers `-n auto` means: one more than cores, since many tests wait."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

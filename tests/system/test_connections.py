@@ -135,7 +135,6 @@ async def _first(batches: AsyncIterator[Any]) -> AsyncIterator[Any]:
 
 
 @pytest.mark.kafka
-@pytest.mark.own_servers
 async def test_a_certificate_of_ours_opens_kafka_and_none_or_anothers_does_not(
     kafka: Kafka, authority: Authority, stranger: Authority
 ) -> None:
@@ -154,7 +153,6 @@ async def test_a_certificate_of_ours_opens_kafka_and_none_or_anothers_does_not(
 
 
 @pytest.mark.kafka
-@pytest.mark.own_servers
 async def test_a_password_opens_kafka_over_tls_and_a_wrong_one_does_not(
     kafka: Kafka, authority: Authority
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.service.ingest_app import upn
 from tests.system.stack import FIRSTBELL, Stack, free_port, wait_for
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.own_servers]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SCHOOLS = ("111111", "222222")
 MONDAY = date(2025, 9, 15)

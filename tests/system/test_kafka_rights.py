@@ -60,7 +60,7 @@ PATTERNS = {"literal": 3, "prefix": 4}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
 ALLOW = 3
 
-pytestmark = [pytest.mark.kafka, pytest.mark.own_servers]
+pytestmark = pytest.mark.kafka
 
 
 class Kafka:

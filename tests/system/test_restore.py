@@ -20,7 +20,7 @@ BEN = "J801200005002"
 MONDAY = date(2026, 9, 7)
 
 pytestmark = [
-    pytest.mark.kafka, pytest.mark.postgres, pytest.mark.own_servers, pytest.mark.timeout(300),
+    pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(300),
 ]  # fmt: skip
 
 

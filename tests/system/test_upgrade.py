@@ -43,7 +43,6 @@ ANSWER_PATIENCE_S = 30.0
 
 pytestmark = [
     pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(1800), pytest.mark.history,
-    pytest.mark.own_servers,
 ]  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from tests.torture.world import World, world
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.own_servers,
     pytest.mark.postgres,
     pytest.mark.timeout(300),
 ]
