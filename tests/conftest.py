@@ -16,9 +16,8 @@ from fastapi import FastAPI
 from libs.common import migrations
 from libs.common.auth import Issuer
 from libs.common.settings import ServiceSettings
+from tests.patience import PATIENCE_S
 from tests.system import earlier
-
-PATIENCE_S = 60.0
 
 # Before anything imports the rules: each call of compiled code checks its arguments' types.
 os.environ["FIRSTBELL_TEST_CHECKED_KERNELS"] = "1"

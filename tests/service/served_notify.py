@@ -15,8 +15,9 @@ import httpx
 from libs.common.auth import ADMIN, Issuer
 from libs.common.settings import ServiceSettings
 from services.notify.main import create_app
-from tests.conftest import PATIENCE_S, migrate
+from tests.conftest import migrate
 from tests.listening import listening
+from tests.patience import PATIENCE_S
 
 T = TypeVar("T")
 PUBLIC = "https://93.184.215.14/"

@@ -12,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from services.ingest.main import create_app
-from tests.conftest import PATIENCE_S, migrate
+from tests.conftest import migrate
 from tests.listening import listening, small
+from tests.patience import PATIENCE_S
 from tests.service.ingest_app import (
     DAY,
     OTHER_URN,

@@ -1,15 +1,17 @@
 """Firstbell as processes: `firstbell up`, or the three services on Kafka and PostgreSQL."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 
 from libs.common.school_day import london_day, utc_now
 from services.cli import app
+from tests.patience import PATIENCE_S
 from tests.system.receiver import Receiver
 
 ADA = "B801200005001"
@@ -32,9 +35,6 @@ PUPIL = {
     "given_name": "Ada", "family_name": "Example", "date_of_birth": "2014-02-03",
     "year_group": "7", "entered_on": "2020-09-01", "identifiers": {"social_care": "LCS-81"},
 }  # fmt: skip
-
-PATIENCE_S = 60.0
-"""A process imports and compiles much before it listens; other work may share the machine."""
 
 
 def free_port() -> int:
@@ -105,7 +105,10 @@ class Stack:
             process.wait(15)
 
 
-def embedded(data: Path, kind: type[Stack] = Stack) -> Stack:
+AStack = TypeVar("AStack", bound=Stack)
+
+
+def embedded(data: Path, kind: type[AStack] = Stack) -> AStack:
     stack = kind(data)
     port = free_port()
     stack.ports = dict.fromkeys(("ingest", "risk", "notify"), port)
@@ -114,7 +117,7 @@ def embedded(data: Path, kind: type[Stack] = Stack) -> Stack:
     return stack
 
 
-def clustered(data: Path, kind: type[Stack] = Stack) -> Stack:
+def clustered(data: Path, kind: type[AStack] = Stack) -> AStack:
     stack = kind(data)
     stack.env |= {
         "FIRSTBELL_DATABASE_URL": os.environ["FIRSTBELL_TEST_POSTGRES"],
@@ -138,14 +141,27 @@ STACKS = [
 
 
 @contextmanager
-def running(which: str, data: Path, kind: type[Stack] = Stack) -> Iterator[Stack]:
-    """Run one of `STACKS` until it is left."""
-    stack = {"embedded": embedded, "clustered": clustered}[which](data, kind)
-    try:
+def running(which: str, data: Path, kind: type[AStack] = Stack) -> Iterator[AStack]:
+    """Run one of `STACKS` until it is left.
+
+    Another worker's waits meanwhile for the same Kafka: services of one group share its partitions,
+    and what one stack is sent the other would handle.
+    """
+    with ExitStack() as turn:
+        if which == "clustered":
+            turn.enter_context(_alone_at(os.environ["FIRSTBELL_TEST_KAFKA"]))
+        stack = {"embedded": embedded, "clustered": clustered}[which](data, kind)
+        turn.callback(stack.stop)
         stack.wait_ready("ingest", "risk", "notify")
         yield stack
-    finally:
-        stack.stop()
+
+
+@contextmanager
+def _alone_at(servers: str) -> Iterator[None]:
+    place = Path(tempfile.gettempdir()) / f"firstbell-tests-at-{servers.replace(':', '-')}.lock"
+    with place.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def put(client: httpx.Client, path: str, body: Any) -> httpx.Response:

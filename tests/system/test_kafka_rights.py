@@ -21,6 +21,7 @@ from libs.common.events import BELLS, REGISTERS
 from libs.common.settings import ServiceSettings
 from libs.common.tls import kafka_options
 from tests.conftest import until
+from tests.patience import PATIENCE_S
 from tests.service.notify_app import BEN
 from tests.system.certificates import Authority
 from tests.system.receiver import Receiver
@@ -28,7 +29,6 @@ from tests.system.servers import run
 from tests.system.stack import (
     ADA,
     FIRSTBELL,
-    PATIENCE_S,
     REGISTER,
     URN,
     Stack,

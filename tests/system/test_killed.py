@@ -19,7 +19,7 @@ import pytest
 from tests.service.ingest_app import upn
 from tests.system import dying
 from tests.system.receiver import Receiver
-from tests.system.stack import TODAY, Stack, clustered, embedded, people, wait_for
+from tests.system.stack import TODAY, Stack, people, running, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -147,36 +147,29 @@ def held(stack: MortalStack) -> Any:
 
 
 @contextmanager
-def living(
-    make: Callable[..., Stack], data: Path, child: MortalStack | None = None
-) -> Iterator[MortalStack]:
+def living(which: str, data: Path, child: MortalStack | None = None) -> Iterator[MortalStack]:
     """Run a stack in this folder, for the child of another one if that is given."""
-    stack = make(data, MortalStack)
-    assert isinstance(stack, MortalStack)
-    if child is not None:
-        for name in ("upn", "urn", "worker", "endpoint"):
-            setattr(stack, name, getattr(child, name))
-    try:
-        stack.wait_ready("ingest", "risk", "notify")
+    with running(which, data, MortalStack) as stack:
+        if child is not None:
+            for name in ("upn", "urn", "worker", "endpoint"):
+                setattr(stack, name, getattr(child, name))
         yield stack
-    finally:
-        stack.stop()
 
 
 def test_killed_at_every_step_one_process_comes_to_the_same(tmp_path: Path) -> None:
     killed, unhurt = tmp_path / "killed", tmp_path / "unhurt"
     killed.mkdir()
     with Receiver() as receiver:
-        with living(embedded, killed) as first:
+        with living("embedded", killed) as first:
             first.set_up(receiver)
         shutil.copytree(killed, unhurt)
 
-        with living(embedded, killed, first) as stack:
+        with living("embedded", killed, first) as stack:
             turns = run(stack, receiver, ending(stack))
             told, found = Told(receiver).webhooks, held(stack)
             ends = [end for turn in range(turns) for end in stack.plan.ended(turn + 1)]
         receiver.received.clear()
-        with living(embedded, unhurt, first) as stack:
+        with living("embedded", unhurt, first) as stack:
             run(stack, receiver, lambda done: done < turns)
 
             assert (told, found) == (Told(receiver).webhooks, held(stack))
@@ -189,7 +182,7 @@ def test_killed_at_every_step_one_process_comes_to_the_same(tmp_path: Path) -> N
 @pytest.mark.kafka
 @pytest.mark.postgres
 def test_killed_at_every_step_three_processes_come_to_the_same(tmp_path: Path) -> None:
-    with Receiver() as receiver, living(clustered, tmp_path) as stack:
+    with Receiver() as receiver, living("clustered", tmp_path) as stack:
         stack.set_up(receiver)
         turns = run(stack, receiver, ending(stack))
 
