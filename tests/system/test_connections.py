@@ -125,6 +125,12 @@ async def published(port: int, **more: Any) -> list[tuple[int, int]]:
         return places
     finally:
         await log.close()
+        await farewell()
+
+
+async def farewell() -> None:
+    """Let TLS connections end: a loop that ends before them leaves them to some later test."""
+    await asyncio.sleep(0.2)
 
 
 async def _first(batches: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -207,6 +213,7 @@ async def answers(url: str) -> bool:
             return bool(await db.scalar(text(query)))
     finally:
         await database.close()
+        await farewell()
 
 
 def url_with(url: str, authority: Path, pair: Pair | None) -> str:
