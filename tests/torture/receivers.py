@@ -1,13 +1,12 @@
 """Case systems that are told: each request is on disk before it is answered, some are refused."""
 
 import random
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.listening import HttpServer, QuietHandler
 from tests.torture.journal import Journal
 
 REFUSED = 0.04
@@ -18,8 +17,8 @@ REFUSALS_MAX = 3
 """Of one message: the waits after that are long, and other tests ask about them."""
 
 
-class Receivers:
-    """One server; a path for each recipient."""
+class Receivers(HttpServer):
+    """One server; a path for each recipient. It serves as soon as it is made."""
 
     def __init__(
         self, folder: Path, seed: int, *, refused: float = REFUSED, dropped: float = DROPPED
@@ -31,28 +30,21 @@ class Receivers:
         self._attempts: dict[str, int] = {}
         receivers = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["content-length"]))
+                raw = self.body()
                 lower = {name.lower(): value for name, value in self.headers.items()}
                 status = receivers.take(self.path.removeprefix("/"), raw, lower)
                 if status is None:
                     self.close_connection = True
                     return
-                self.send_response(status)
-                self.send_header("content-length", "0")
-                self.end_headers()
+                self.answer(status)
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        super().__init__(Handler)
+        self.__enter__()
 
     def url(self, recipient: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/{recipient}"
+        return super().url(f"/{recipient}")
 
     def take(self, recipient: str, raw: bytes, headers: dict[str, str]) -> int | None:
         """Note a request; return the status to answer with, or None: no answer."""
@@ -82,7 +74,5 @@ class Receivers:
         return 503 if fall >= self._dropped else None
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().close()
         self.journal.close()

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from hmac import digest
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from libs.common.auth import ADMIN, Caller, Issuer, Verifier
 from libs.common.problems import Forbidden, Unauthenticated, Unavailable
 from libs.common.settings import ServiceSettings
+from tests.listening import HttpServer, QuietHandler
 
 
 class JwksServer:
@@ -35,27 +34,14 @@ class JwksServer:
     def running(self) -> Iterator[str]:
         jwks = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 jwks.asked += 1
                 body = jwks.body or json.dumps(KeySet(jwks.keys).as_dict(private=False)).encode()
-                self.send_response(jwks.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.answer(jwks.status, body)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/jwks.json"
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        with HttpServer(Handler) as server:
+            yield server.url("/jwks.json")
 
 
 class Clock:
