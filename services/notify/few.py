@@ -1,16 +1,16 @@
 """Pure: disclosure control, so that no figure tells of one child.
 
-The figures may leave the room in which they were asked for. What rests on fewer than `CHILDREN_MIN`
-children, but some, is null, and where just one part of a whole is, so is the next smallest: or the
+The figures may leave the room in which they were asked for. What rests on too few children
+(`libs.common.few`) is null, and where just one part of a whole is, so is the next smallest: or the
 whole would tell it. Rates of attendance rest on `PUPILS_MIN` or more, as in risk's.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from libs.common.few import is_enough
 from services.notify.impact_cases import Case
 
-CHILDREN_MIN = 5
 PUPILS_MIN = 10
 
 Count = int | None
@@ -24,8 +24,7 @@ def shown(cases: Iterable[Case], value: int) -> Count:
 
 def enough_of(cases: Iterable[Case]) -> bool:
     """Whether these alerts are about enough children, or about none."""
-    children = len({case.upn for case in cases})
-    return children == 0 or children >= CHILDREN_MIN
+    return is_enough(len({case.upn for case in cases}))
 
 
 def hidden(parts: Mapping[Part, tuple[int, bool]], keep: Part | None = None) -> dict[Part, Count]:

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import upsert
 from libs.common.events import BellJudged
+from libs.common.few import is_enough
 from services.risk.tables import JudgedAlert, StoredBell
 
-CHILDREN_MIN = 5
-"""A count of fewer, but some, is not told."""
 Count = int | None
 
 
@@ -48,18 +47,14 @@ async def by_kind(db: AsyncConnection) -> dict[str, list[Judged]]:
 
 
 def _judged(row: Any) -> Judged:
-    enough = _is_enough(row.children)
-    split = enough and _is_enough(row.children_false) and _is_enough(row.children_true)
+    enough = is_enough(row.children)
+    split = enough and is_enough(row.children_false) and is_enough(row.children_true)
     return Judged(
         version=row.version,
         judged=row.judged if enough else None,
         false_bells=row.false_bells if split else None,
         false_share=round(row.false_bells / row.judged, 4) if split else None,
     )
-
-
-def _is_enough(children: int) -> bool:
-    return children == 0 or children >= CHILDREN_MIN
 
 
 _BELLS = (
