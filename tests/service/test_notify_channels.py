@@ -533,18 +533,23 @@ async def test_an_address_that_govuk_notify_finds_nobody_at_ends_its_endpoint(
     assert (await house.get(f"/v1/endpoints/{made['id']}"))["disabled_at"]
 
 
+async def lose_a_text(house: House, there: Govuk) -> None:
+    """Tell of a bell by a text, of which it is to be heard that it never came."""
+    made = await add(house, channel="text", address=PHONE)
+    await house.execute("UPDATE endpoint SET verified_at = datetime('now')")
+    await house.tell(bell())
+    await come_to(house, made, "delivered")
+    there.statuses[PHONE] = "permanent-failure"
+    await house.execute("UPDATE delivery SET delivered_at = datetime('now', '-40 seconds')")
+
+
 async def test_an_alert_that_never_came_by_text_is_told_elsewhere(
     govuk: tuple[House, Govuk],
 ) -> None:
     house, there = govuk
-    made = await add(house, channel="text", address=PHONE)
-    await house.execute("UPDATE endpoint SET verified_at = datetime('now')")
     with CaseSystem() as agencys:
         await add(house, agency="care", url=agencys.url())
-        await house.tell(bell())
-        await come_to(house, made, "delivered")
-        there.statuses[PHONE] = "permanent-failure"
-        await house.execute("UPDATE delivery SET delivered_at = datetime('now', '-40 seconds')")
+        await lose_a_text(house, there)
         asking = GovukNotify(house.app.state.settings, "text")
         await house.app.state.receipts.look(asking)
         await asking.close()
@@ -561,12 +566,7 @@ async def test_two_that_hear_at_once_that_a_text_never_came_tell_of_it_once(
     govuk: tuple[House, Govuk],
 ) -> None:
     house, there = govuk
-    made = await add(house, channel="text", address=PHONE)
-    await house.execute("UPDATE endpoint SET verified_at = datetime('now')")
-    await house.tell(bell())
-    await come_to(house, made, "delivered")
-    there.statuses[PHONE] = "permanent-failure"
-    await house.execute("UPDATE delivery SET delivered_at = datetime('now', '-40 seconds')")
+    await lose_a_text(house, there)
     state, before = house.app.state, told_undelivered()
     asking = GovukNotify(state.settings, "text")
     beside = Receipts(state.settings, state.database, lambda: None)
