@@ -1,5 +1,6 @@
 """Firstbell as processes: `firstbell up`, or the three services on Kafka and PostgreSQL."""
 
+import base64
 import fcntl
 import os
 import signal
@@ -105,6 +106,8 @@ class Stack:
             process.wait(15)
 
 
+LEDGER_KEY = base64.b64encode(bytes(range(32)))
+"""Of all that share a database, as docs/deploy.md has it: they prove one ledger."""
 AStack = TypeVar("AStack", bound=Stack)
 
 
@@ -119,6 +122,7 @@ def embedded(data: Path, kind: type[AStack] = Stack) -> AStack:
 
 def clustered(data: Path, kind: type[AStack] = Stack) -> AStack:
     stack = kind(data)
+    (data / "ledger.key").write_bytes(LEDGER_KEY)
     stack.env |= {
         "FIRSTBELL_DATABASE_URL": os.environ["FIRSTBELL_TEST_POSTGRES"],
         "FIRSTBELL_KAFKA_SERVERS": os.environ["FIRSTBELL_TEST_KAFKA"],
