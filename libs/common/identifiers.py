@@ -4,12 +4,9 @@ Source: DfE, Unique pupil numbers (UPNs): guide for schools and local authoritie
 """
 
 import re
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID, uuid5
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 NAMESPACE = UUID("9b0f4bd3-63d5-5a58-9d0c-6d1f3e1b7c11")
@@ -20,35 +17,11 @@ LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 """Check letters in order of their value: A to Z without I, O and S."""
 
 _SHAPE = re.compile(r"[A-Z]\d{11}[\dA-Z]", re.ASCII)
-_WEIGHTS = np.arange(2, 14, dtype=np.int32)
-_LETTER_VALUES = np.full(256, 99, np.int32)
-_LETTER_VALUES[np.frombuffer(LETTERS.encode(), np.uint8)] = np.arange(len(LETTERS))
 
 
 def id_of(*parts: object) -> UUID:
     """Return the id of the thing that these parts identify: the same parts, the same id."""
     return uuid5(NAMESPACE, "/".join(map(str, parts)))
-
-
-def well_formed(upns: Sequence[str]) -> NDArray[np.bool_]:
-    """Say of each UPN whether its form and its check letter are right, bool, shape (len(upns),).
-
-    Vectorised over a register: one fault sends only the faulty ones the slow way.
-    """
-    joined = "".join(upns)
-    if set(map(len, upns)) != {UPN_LENGTH} or not joined.isascii():
-        return np.array([fault_of(upn) is None for upn in upns], np.bool_)
-    text = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, UPN_LENGTH)
-    middle = text[:, 1:12]
-    last = text[:, 12]
-    digits = (middle - 48 < 10).all(axis=1)  # uint8 wraps below "0"
-    last_is_digit = last - 48 < 10
-    last_value = np.where(last_is_digit, last.astype(np.int32) - 48, _LETTER_VALUES[last])
-    total = (middle.astype(np.int32) - 48) @ _WEIGHTS[:11] + last_value * _WEIGHTS[11]
-    right: NDArray[np.bool_] = (
-        digits & (last_value < 99) & (_LETTER_VALUES[text[:, 0]] == total % len(LETTERS))
-    )
-    return right
 
 
 def fault_of(upn: str) -> str | None:

@@ -7,6 +7,7 @@ import gc
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
+from os import environ
 from typing import Annotated
 
 import typer
@@ -39,6 +40,9 @@ def serve(
 ) -> None:
     """Run one service from the settings in `FIRSTBELL_…` variables."""
     gc.disable()  # until `run` has built the app: what is imported stays
+    # NumPy's linear algebra, of which no service asks anything, begins with a thread for each core,
+    # and each spins for a tenth of a second.
+    environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     settings = ServiceSettings.from_environment()
     configure(settings.log_level)
     create = import_module(f"services.{service}.main").create_app

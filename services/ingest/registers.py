@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import BY_NUMBER, NO_MARK, NUMBERS, Codes, in_use_on, numbers_of
-from libs.common.identifiers import fault_of, well_formed
+from libs.common.identifiers import fault_of
 from libs.common.school_day import Session
+from services.ingest.upns import well_formed
 
 PRESENT = {Session.am: NUMBERS["/"], Session.pm: NUMBERS["\\"]}
 OTHER_HALF = {Session.am: PRESENT[Session.pm], Session.pm: PRESENT[Session.am]}

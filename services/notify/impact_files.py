@@ -5,11 +5,12 @@ import io
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-from mako.template import Template
+from typing import TYPE_CHECKING, Any
 
 from services.notify.impact import Course, Impact
+
+if TYPE_CHECKING:
+    from mako.template import Template
 
 RULE = ("bells", "closed", "false_bells", "false_share")
 COURSE = tuple(name for name in Course.model_fields if name != "group")
@@ -47,7 +48,10 @@ def as_page(found: Impact) -> str:
 
 
 @cache
-def _page() -> Template:
-    # Made once: to compile it takes longer than to fill it in.
+def _page() -> "Template":
+    # Made once: to compile it takes longer than to fill it in. Few ask for it, and every start
+    # would wait for its library.
+    from mako.template import Template
+
     text = files("services.notify").joinpath("impact.mako").read_text(encoding="utf-8")
     return Template(text, default_filters=["h"], strict_undefined=True)

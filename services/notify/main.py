@@ -23,7 +23,7 @@ from services.notify import (
     sharing_rules,
     undelivered,
 )
-from services.notify.api import router
+from services.notify.api import ROUTERS
 from services.notify.bells import Notifier
 from services.notify.channels import channels_of
 from services.notify.checkpoints import Seal, Sealer
@@ -54,7 +54,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     description = "Decides who may know what of a bell, and tells them."
     app = build("notify", description, settings, _run, measure=measure)
     app.state.notifier = Notifier(sharing_rules.load(settings.agreement))
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
     return app
 
 

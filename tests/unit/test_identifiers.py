@@ -14,8 +14,8 @@ from libs.common.identifiers import (
     check_letter,
     fault_of,
     id_of,
-    well_formed,
 )
+from services.ingest.upns import well_formed
 
 ADA = "B801200005001"
 

@@ -6,12 +6,12 @@ from hashlib import sha256
 import pytest
 
 from libs.common.codes import CODES, NO_MARK, NUMBERS, in_use_on
-from libs.common.identifiers import well_formed
 from libs.common.school_day import Session
 from libs.simulator import Authority, Register, School, simulate
 from libs.simulator.calendar import easter, terms_of
 from libs.simulator.dfe import PUBLISHED_ALL
 from libs.simulator.figures import describe, table
+from services.ingest.upns import well_formed
 
 YEAR = (date(2026, 8, 1), date(2027, 7, 31))
 

@@ -1,6 +1,4 @@
-"""Notify's calls."""
-
-from fastapi import APIRouter
+"""Notify's routes."""
 
 from services.notify.api import (
     alerts,
@@ -20,9 +18,10 @@ from services.notify.api import (
     verifying,
 )
 
-router = APIRouter(prefix="/v1")
-for part in (
-    directory, involvements, restrictions, endpoints, verifying, deliveries, alerts, approvals,
-    sharing, disclosures, record, silences, standing_in, preferences, impact,
-):  # fmt: skip
-    router.include_router(part.router)
+ROUTERS = tuple(
+    part.router
+    for part in (
+        directory, involvements, restrictions, endpoints, verifying, deliveries, alerts, approvals,
+        sharing, disclosures, record, silences, standing_in, preferences, impact,
+    )
+)  # fmt: skip
