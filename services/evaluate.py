@@ -92,9 +92,9 @@ def _score(detector: Detector, cases: Sequence[Any]) -> Score:
     return sum((trial.judge(case, detector(case)) for case in cases), Score())
 
 
-def _stricter(rules: Sequence[Rule[Any]], factor: float) -> list[Rule[Any]]:
+def _stricter(rules: Sequence[Rule], factor: float) -> list[Rule]:
     """Return the rules with more (or less) evidence needed, where they weigh evidence."""
-    made: list[Rule[Any]] = []
+    made: list[Rule] = []
     for rule in rules:
         needed = {n: factor * v for n, v in rule.parameters.items() if n.endswith("needed")}
         chosen = needed if rule.emerging else {}

@@ -124,7 +124,7 @@ async def get_rules(request: Request, _: RuleReader) -> Page[RuleOut]:
     return Page(items=[_rule_out(rule, rules, found.get(rule.kind, [])) for rule in rules])
 
 
-def _rule_out(rule: Rule[Any], rules: Sequence[Rule[Any]], found: list[Judged]) -> RuleOut:
+def _rule_out(rule: Rule, rules: Sequence[Rule], found: list[Judged]) -> RuleOut:
     names = ("kind", "title", "version", "source", "asks")
     return RuleOut(
         parameters=dict(rule.parameters),

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from services.risk.backtest_crossing import Crossings, PupilYear
 from services.risk.backtest_pairs import Rung, pairs_of
 from services.risk.backtest_tally import Tally
 from services.risk.book import Book
-from services.risk.fold import SCHOOL, Ints, Progress, Rule, advance, begin
+from services.risk.fold import SCHOOL, Ints, Rule
+from services.risk.progress import Fold, Progress
 
 THE_SCHOOL, NOT_KNOWN = "the school itself", "not known"
 
-RuleSet = Sequence[Rule[Any]]
+RuleSet = Sequence[Rule]
 
 
 class Window(NamedTuple):
@@ -99,10 +100,12 @@ class _Folded(NamedTuple):
 def _fold(book: Book, sets: Sequence[RuleSet], window: Window) -> _Folded:
     pupils = len(book.upns)
     crossings = Crossings(pupils)
-    folded = _Folded([begin(rules, pupils) for rules in sets], {}, crossings.found)
+    folds = [Fold(rules) for rules in sets]
+    folded = _Folded([fold.begin(pupils) for fold in folds], {}, crossings.found)
     for column in book.columns_until(ordinal_of(window.last, Session.pm)):
         folded.progress[:] = [
-            advance(*one, column) for one in zip(sets, folded.progress, strict=True)
+            fold.advance(progress, column)
+            for fold, progress in zip(folds, folded.progress, strict=True)
         ]
         crossings.take(column)
         if window.has(column.ordinal):

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +19,26 @@ from services.risk.fold import (
     Alike,
     Column,
     Ints,
-    Progress,
     PupilRecord,
     Rule,
     SchoolRecord,
-    advance,
-    begin,
 )
 from services.risk.involved import WORKER_ROLES, levels_on, turns_of
+from services.risk.progress import Fold, Progress
 from services.risk.sessions import Sessions, numbered, open_sessions
 from services.risk.whole_school import SUDDEN
 
 RECENT_SNAPSHOTS = 4
 SPARSE_SNAPSHOTS = 6
 """Progress is kept after each of the last sessions, and after every so many before those."""
+
+
+class _Snapshot(NamedTuple):
+    ordinal: int
+    """Of the session after which it was taken."""
+    sessions: int
+    """How many sessions there were by then: what comes earlier and later takes it away."""
+    progress: Progress
 
 
 @dataclass(repr=False)  # it would hold every pupil's UPN and marks, and take a second to write
@@ -43,7 +50,7 @@ class Book:
     """
 
     urn: str
-    rules: Sequence[Rule[Any]]
+    rules: Sequence[Rule]
     version: int = 0
     upns: list[str] = field(default_factory=list)
     columns: dict[int, Codes] = field(default_factory=dict)
@@ -55,7 +62,7 @@ class Book:
     _roll: Roll | None = None
     _open: dict[int, list[int]] = field(default_factory=dict)
     _sessions: Sessions | None = None
-    _snapshots: list[tuple[int, Progress]] = field(default_factory=list)
+    _snapshots: list[_Snapshot] = field(default_factory=list)
 
     def position_of(self, upn: str) -> int:
         """Return a pupil's place in every column, a new one for a new pupil."""
@@ -99,6 +106,10 @@ class Book:
         self._sessions = None
         self._snapshots.clear()
 
+    @cached_property
+    def _fold(self) -> Fold:
+        return Fold(self.rules)
+
     @property
     def latest_day(self) -> date | None:
         """The latest school day with marks, or None."""
@@ -130,10 +141,11 @@ class Book:
     def fold(self) -> Progress:
         """Return the rules' progress after the latest session, stepping over what has changed."""
         sessions = self.sessions()
-        at, progress = self._resume(sessions)
+        at, progress = self._resume()
         for index in range(at, len(sessions.ordinals)):
-            progress = advance(self.rules, progress, self._column(sessions, index))
-            self._snapshots.append((int(sessions.ordinals[index]), progress))
+            progress = self._fold.advance(progress, self._column(sessions, index))
+            ordinal = int(sessions.ordinals[index])
+            self._snapshots.append(_Snapshot(ordinal, index + 1, progress))
             if len(self._snapshots) >= RECENT_SNAPSHOTS + SPARSE_SNAPSHOTS:
                 self._thin()
         return progress
@@ -149,9 +161,14 @@ class Book:
         return self._enrolments.get(position, Enrolment()).year_group_in(academic_year)
 
     def enrolled_codes(self, ordinal: int) -> Codes:
-        """Return a session's code numbers, shape (P,): 0 for who was not on the roll."""
-        codes = self._padded(self.columns.get(ordinal))
-        roll = self._roll_as_arrays()
+        """Return a session's code numbers, shape (P,): 0 for who was not on the roll.
+
+        They may be the book's own: do not change them.
+        """
+        codes, roll = self.columns.get(ordinal), self._roll_as_arrays()
+        if ordinal // 2 in roll.whole and codes is not None and len(codes) == len(self.upns):
+            return codes if codes.flags.writeable else codes.copy()  # as kernels take them
+        codes = self._padded(codes)
         _strike(codes, roll.entered, roll.left, ordinal // 2)
         return codes
 
@@ -220,14 +237,13 @@ class Book:
         every = np.sort(np.concatenate([*planned, unplanned]))
         return np.asarray(every[(np.diff(every, prepend=-1) > 0) & (every <= came.max(initial=0))])
 
-    def _resume(self, sessions: Sessions) -> tuple[int, Progress]:
+    def _resume(self) -> tuple[int, Progress]:
         if self._snapshots:
-            ordinal, progress = self._snapshots[-1]
-            return int(np.searchsorted(sessions.ordinals, ordinal)) + 1, progress
-        return 0, begin(self.rules, len(self.upns))
+            return self._snapshots[-1][1:]
+        return 0, self._fold.begin(len(self.upns))
 
     def _forget_from(self, ordinal: int) -> None:
-        while self._snapshots and self._snapshots[-1][0] >= ordinal:
+        while self._snapshots and self._snapshots[-1].ordinal >= ordinal:
             self._snapshots.pop()
 
     def _thin(self) -> None:

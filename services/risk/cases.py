@@ -1,7 +1,7 @@
 """What rules are tried on: made-up years of schools with their truth, and bells rung in them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from libs.common.codes import ABSENT, LATE, POSSIBLE, Codes
 from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of
 from libs.simulator import Episode, School
-from services.risk.fold import Rule, advance, begin, column_of
+from services.risk.fold import Rule, column_of
+from services.risk.progress import Fold
 
 SEPTEMBER_SESSIONS = 60
 KNOWN_FROM = 0.1
@@ -110,13 +111,14 @@ def _rate(absent: NDArray[np.bool_], possible: NDArray[np.bool_]) -> NDArray[np.
     return np.asarray(absent.sum(axis=0) / np.maximum(1, possible.sum(axis=0)))
 
 
-def rules_detector(rules: Sequence[Rule[Any]]) -> Detector:
+def rules_detector(rules: Sequence[Rule]) -> Detector:
     """Return the detector that these rules' emerging ones are."""
     chosen = [rule for rule in rules if rule.emerging or rule.kind == MEDICAL]
+    fold = Fold(chosen)
 
     def rung_in(case: Case) -> list[Rung]:
         pupils = case.codes.shape[1]
-        progress = begin(chosen, pupils)
+        progress = fold.begin(pupils)
         rung: list[Rung] = []
         for number, ordinal in enumerate(case.ordinals):
             column = column_of(
@@ -128,7 +130,7 @@ def rules_detector(rules: Sequence[Rule[Any]]) -> Detector:
                 worker=np.zeros(pupils, np.uint8),
                 year_groups=case.year_groups,
             )
-            after = advance(chosen, progress, column)
+            after = fold.advance(progress, column)
             for rule, was, now in zip(chosen, progress.episodes, after.episodes, strict=True):
                 if was is not now:
                     rung += [Rung(number // 2, p, rule.kind) for p, _ in now.keys() - was.keys()]

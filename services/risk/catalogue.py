@@ -12,27 +12,27 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
 
 from libs.common.settings import SettingsRefused
 from services.risk import rules
-from services.risk.fold import Rule
+from services.risk.fold import PupilRule, Rule
 
 RULES_MAX = 32
 """A story's grounds are as many bits."""
+STEP = "step"
 KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 PARTS = (
-    "kind", "version", "emerging", "rank", "title", "source", "asks", "parameters", "start", "step",
+    "kind", "version", "emerging", "rank", "title", "source", "asks", "parameters", "start", STEP,
     "explain",
 )  # fmt: skip
-"""What `Rule` asks of a rule."""
+"""What `SchoolRule` asks of a rule; a `PupilRule` looks, and has no step."""
 
 
 class RulesRefused(SettingsRefused):
     """A file of rules, or of their settings, that cannot be used: where, why, and what would do."""
 
 
-def discover(places: Iterable[Path] = ()) -> tuple[Rule[Any], ...]:
+def discover(places: Iterable[Path] = ()) -> tuple[Rule, ...]:
     """Return the `RULES` of every rule module, by kind: adding a rule is adding a file.
 
     Args:
@@ -54,11 +54,11 @@ def discover(places: Iterable[Path] = ()) -> tuple[Rule[Any], ...]:
     return tuple(sorted(found.values(), key=lambda rule: rule.kind))
 
 
-def _rules_in(place: Path) -> dict[str, Rule[Any]]:
+def _rules_in(place: Path) -> dict[str, Rule]:
     if not place.exists():
         raise RulesRefused(f"{place}: there is no such file or folder of rules.")
     inside = sorted(file for file in place.glob("*.py") if not file.name.startswith("_"))
-    found: dict[str, Rule[Any]] = {}
+    found: dict[str, Rule] = {}
     for file in inside if place.is_dir() else [place]:
         for rule in _rules_of(file):
             if rule.kind in found:
@@ -70,16 +70,17 @@ def _rules_in(place: Path) -> dict[str, Rule[Any]]:
     return found
 
 
-def _rules_of(file: Path) -> Sequence[Rule[Any]]:
+def _rules_of(file: Path) -> Sequence[Rule]:
     offered = getattr(_module_of(file), "RULES", None)
     if not isinstance(offered, Sequence) or not offered:
         raise RulesRefused(f"{file}: it offers no rules; name them in a tuple called RULES.")
     for rule in offered:
-        missing = [part for part in PARTS if not hasattr(rule, part)]
+        parts = [part for part in PARTS if part != STEP or not isinstance(rule, PupilRule)]
+        missing = [part for part in parts if not hasattr(rule, part)]
         if missing:
             raise RulesRefused(
                 f"{file}: {type(rule).__name__} has no {', '.join(missing)}; "
-                "`services.risk.fold.Rule` says what each is."
+                "`services.risk.fold.SchoolRule` says what each is."
             )
         if not KIND.fullmatch(rule.kind):
             raise RulesRefused(

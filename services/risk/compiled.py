@@ -28,6 +28,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 CHECKED = "FIRSTBELL_TEST_CHECKED_KERNELS" in environ
 """Whether each call's arguments are held against the declared types, as the test suite does: that
 takes a third of a microsecond, and a register is some thirty calls."""
+OPTIONS = {"error_model": "numpy"}
+FULLY_INLINED = {**OPTIONS, "forceinline": True}
 SCALARS = {bool: numba.boolean, int: numba.int64, float: numba.float64}
 
 
@@ -41,7 +43,8 @@ class BesideTheSource(UserProvidedCacheLocator):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any], file: str) -> None:
         super().__init__(function, file)
-        self._made_of = sha256(b"\0".join(_parts(function))).hexdigest()[:16]
+        made_of = (repr(FULLY_INLINED).encode(), *_parts(function))
+        self._made_of = sha256(b"\0".join(made_of)).hexdigest()[:16]
         if not numba.config.CACHE_DIR:
             self._cache_path = str(Path(file).parent / "__pycache__")
 
@@ -75,7 +78,7 @@ def kernel(*arguments: Any, checked: bool = CHECKED) -> Callable[[Function], Fun
     """
 
     def compiled(function: Function) -> Function:
-        dispatcher = numba.njit(cache=True, error_model="numpy")(function)
+        dispatcher = numba.njit(cache=True, **OPTIONS)(function)
         types = tuple(map(_type_of, arguments))
         if not _is_loaded(dispatcher, types):
             with suppress(OSError):  # it is compiled, and the folder to keep it in is read-only
@@ -91,7 +94,7 @@ def kernel(*arguments: Any, checked: bool = CHECKED) -> Callable[[Function], Fun
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let kernels call this function: it becomes part of theirs."""
-    return cast("Callable[..., Any]", numba.njit(error_model="numpy")(function))
+    return cast("Callable[..., Any]", numba.njit(**FULLY_INLINED)(function))
 
 
 def _is_loaded(dispatcher: Any, types: tuple[Any, ...]) -> bool:
@@ -122,14 +125,23 @@ def _type_of(argument: Any) -> Any:
 
 def _parts(function: Callable[..., Any]) -> Iterator[bytes]:
     yield repr((function.__defaults__, *_instructions(function.__code__))).encode()
-    for name in sorted(function.__code__.co_names):
-        value = function.__globals__.get(name)
+    for name, value in _used_by(function):
         if isinstance(value, Dispatcher):
             yield from _parts(value.py_func)
         elif isinstance(value, np.ndarray):
             yield value.tobytes()
-        elif isinstance(value, bool | int | float | np.generic | np.dtype | tuple):
+        elif isinstance(value, bool | int | float | str | np.generic | np.dtype | tuple):
             yield f"{name}={value!r}".encode()
+        elif hasattr(value, "_fields"):
+            yield f"{name}={value._fields!r}".encode()
+
+
+def _used_by(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    code = function.__code__
+    for name in sorted(code.co_names):
+        yield name, function.__globals__.get(name)
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        yield name, cell.cell_contents
 
 
 def _instructions(code: CodeType) -> Iterator[Any]:

@@ -39,12 +39,17 @@ def enrolment_of(pupil: RollPupil) -> Enrolment:
     return Enrolment(pupil.entered_on, pupil.left_on, cohort, brought)
 
 
+LAST = date.max.toordinal()
+
+
 class Roll(NamedTuple):
     """Enrolments as arrays, each of shape (P,)."""
 
     entered: NDArray[np.int32]
     left: NDArray[np.int32]
     """Ordinals of the first and the last day, both included."""
+    whole: range
+    """Days on which everybody is on it."""
     year_groups: NDArray[np.uint8] | None
     """Numbers of the cohorts, 1 to `YEAR_GROUPS` - 1; 0: not known. None: nobody's is."""
     brought: dict[int, Ints]
@@ -54,7 +59,7 @@ class Roll(NamedTuple):
 def roll_of(enrolments: Mapping[int, Enrolment], pupils: int) -> Roll:
     """Return the enrolments, by position in the book, as arrays over so many pupils."""
     entered = np.full(pupils, date.min.toordinal(), np.int32)
-    left = np.full(pupils, date.max.toordinal(), np.int32)
+    left = np.full(pupils, LAST, np.int32)
     groups = np.zeros(pupils, np.uint8)
     brought: dict[int, Ints] = {}
     for position, enrolment in enrolments.items():
@@ -66,4 +71,5 @@ def roll_of(enrolments: Mapping[int, Enrolment], pupils: int) -> Roll:
             year, possible, missed = enrolment.brought
             own = brought.setdefault(year, np.zeros((2, pupils), np.int32))
             own[:, position] = possible, missed
-    return Roll(entered, left, groups if groups.any() else None, brought)
+    whole = range(entered.max(initial=0), left.min(initial=LAST) + 1)
+    return Roll(entered, left, whole, groups if groups.any() else None, brought)

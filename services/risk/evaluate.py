@@ -27,7 +27,8 @@ from services.risk.bells import THE_SCHOOL, BellKey, Standing, Turn, diff
 from services.risk.book import Book
 from services.risk.enrolment import Enrolment, enrolment_of
 from services.risk.episodes import Episode
-from services.risk.fold import SCHOOL, Finding, Progress, Rule, Severity
+from services.risk.fold import SCHOOL, Finding, Rule, Severity
+from services.risk.progress import Progress
 from services.risk.silences import silences_of
 from services.risk.words import switched_off, with_asks, with_grounds, with_school, words_of
 
@@ -52,7 +53,7 @@ class Shelf:
 class Evaluator:
     """Takes events into books. Books in memory are only ever a copy: the stored version decides."""
 
-    rules: Sequence[Rule[Any]]
+    rules: Sequence[Rule]
     _shelves: OrderedDict[str, Shelf] = field(default_factory=OrderedDict)
 
     def forget(self) -> None:
@@ -218,7 +219,7 @@ class Evaluator:
         }
 
     def _finding(
-        self, book: Book, rule: Rule[Any] | None, turn: Turn, before: Mapping[str, Any] | None
+        self, book: Book, rule: Rule | None, turn: Turn, before: Mapping[str, Any] | None
     ) -> Finding:
         if rule is None:
             return switched_off(before or {})
@@ -237,7 +238,7 @@ class Evaluator:
             return with_asks(finding, rule, turn.severity)
         return finding
 
-    def _rule_of(self, kind: str) -> Rule[Any] | None:
+    def _rule_of(self, kind: str) -> Rule | None:
         """Return the rule that rings bells of a kind; None where it is switched off."""
         return next((rule for rule in self.rules if rule.kind == kind), None)
 
@@ -246,7 +247,7 @@ class Evaluator:
         return sum(1 << n for n, rule in enumerate(self.rules) if rule.kind in named)
 
 
-def _name_of(rule: Rule[Any] | None) -> dict[str, str]:
+def _name_of(rule: Rule | None) -> dict[str, str]:
     if rule is None:  # no bell is rung by a rule that is not there
         return {}
     return {"name": rule.kind, "version": rule.version, "source": rule.source}

@@ -1,22 +1,23 @@
-"""The fold: rules stepped over a school's sessions, and the episodes that they ring for.
+"""The fold, as a rule sees it: what it is given of a session, and what it says.
 
 A rule never sees more than one session's column and its own state, so the same columns give the
-same episodes whether they came one a day or all at once.
+same episodes whether they came one a day or all at once. `services.risk.progress` steps them.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE, UNAUTHORISED, Codes
-from services.risk.days import Day, Diary, start_diary, step_diary
-from services.risk.episodes import Episode, EpisodeKey, noted
+from services.risk.days import Day
+from services.risk.pupil_days import Rows
 from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
-from services.risk.stories import Stories, merge, start_stories
-from services.risk.tallies import NO_TALLIES, Tallies, start_tallies, step_tallies
-from services.risk.whole_school import WholeSchool, step_school
+from services.risk.tallies import NO_TALLIES, Tallies
+from services.risk.whole_school import WholeSchool
 
 __all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals"]
 
@@ -80,10 +81,6 @@ class Column(NamedTuple):
     def unauthorised(self) -> Bools:
         """Unauthorised absence, bool, shape (P,)."""
         return UNAUTHORISED[self.codes]
-
-
-SENT = Column._fields.index("tallies")
-"""So many fields of a column come with it; the fold puts the others in."""
 
 
 class PupilRecord(NamedTuple):
@@ -153,8 +150,11 @@ class Finding(NamedTuple):
     """In what to compare other pupils; None: in nothing."""
 
 
-class Rule(Protocol[State]):
-    """A fold over a school's sessions that says for whom a bell should ring."""
+class Rule(Protocol):
+    """A rule: what it finds, whom it asks to do what, and how it explains itself.
+
+    It is a `SchoolRule` or a `PupilRule` beside.
+    """
 
     kind: str
     version: str
@@ -174,6 +174,17 @@ class Rule(Protocol[State]):
     def parameters(self) -> Mapping[str, Any]:
         """What can be set, by name."""
 
+    def explain(self, record: Any, anchor: int) -> Finding:
+        """Say why the bell with this anchor rings (or rang).
+
+        Args:
+            record: a `PupilRecord`, or the `SchoolRecord` for the school's own bell.
+        """
+
+
+class SchoolRule(Rule, Protocol[State]):
+    """A rule that is itself a fold over a school's sessions: any Python, best in NumPy."""
+
     def start(self, pupils: int) -> State:
         """Return the state before the first session, for this many pupils."""
 
@@ -183,84 +194,85 @@ class Rule(Protocol[State]):
         The state given is never changed in place: it may be a snapshot.
         """
 
-    def explain(self, record: Any, anchor: int) -> Finding:
-        """Say why the bell with this anchor rings (or rang).
 
-        Args:
-            record: a `PupilRecord`, or the `SchoolRecord` for the school's own bell.
-        """
+class PupilSession(NamedTuple):
+    """One pupil's session, for a rule that looks at it."""
 
-
-class Progress(NamedTuple):
-    """A fold that has come as far as some session: give it to `advance` to go on from there."""
-
-    tallies: Tallies
-    school: WholeSchool
-    diary: Diary
-    stories: Stories
-    states: tuple[Any, ...]
-    """Each rule's state."""
-    ringing: tuple[Signals, ...]
-    """Each rule's signals, those of emerging rules merged into stories."""
-    episodes: tuple[dict[EpisodeKey, Episode], ...]
-    """Each rule's episodes so far, never changed in place."""
-    ranked: tuple[int, ...]
-    """Places of the emerging rules among the rules, in the order of their ranks."""
+    tally: Any
+    """A record of `TALLY`, this session included."""
+    code: int
+    """The code's number."""
+    ordinal: int
+    weeks_passed: int
+    """School weeks that have begun since the session before."""
+    new_year: bool
+    """Whether an academic year has."""
 
 
-def begin(rules: Sequence[Rule[Any]], pupils: int) -> Progress:
-    """Return the fold of these rules before the first session of a book with this many pupils."""
-    emerging = [n for n, rule in enumerate(rules) if rule.emerging]
-    return Progress(
-        start_tallies(pupils),
-        WholeSchool(),
-        start_diary(pupils),
-        start_stories(pupils),
-        tuple(rule.start(pupils) for rule in rules),
-        tuple(NOTHING for _ in rules),
-        tuple({} for _ in rules),
-        tuple(sorted(emerging, key=lambda n: rules[n].rank)),
-    )
+class PupilDay(NamedTuple):
+    """One pupil's complete school day, for a rule that looks at it."""
+
+    day: Any
+    """A record of `PUPIL_DAY`."""
+    tally: Any
+    """A record of `TALLY`."""
+    school: Any
+    """A record of `SCHOOL_DAY`, the same for every pupil."""
 
 
-def advance(rules: Sequence[Rule[Any]], progress: Progress, column: Column) -> Progress:
-    """Step every rule over one session."""
-    ordinal, codes = column.ordinal, column.codes
-    tallies = step_tallies(progress.tallies, ordinal, column.academic_year, codes)
-    school = step_school(progress.school, ordinal, tallies.away, tallies.of)
-    diary, day = step_diary(progress.diary, ordinal, codes, school, column.year_groups)
-    column = Column._make((*column[:SENT], tallies, school, day))  # `_replace` is slower
-    states, ringing = [], []
-    for rule, before in zip(rules, progress.states, strict=True):
-        state, rung = rule.step(before, column)
-        states.append(state)
-        ringing.append(rung)
-    stories = _merge(progress, ringing, column) if progress.ranked else progress.stories
-    episodes = [
-        known if after is before else noted(known, before, after, ordinal)
-        for known, before, after in zip(progress.episodes, progress.ringing, ringing, strict=True)
-    ]
-    return Progress(
-        tallies,
-        school,
-        diary,
-        stories,
-        tuple(states),
-        tuple(ringing),
-        tuple(episodes),
-        progress.ranked,
-    )
+class PupilRule(ABC):
+    """A rule that looks at one pupil at a time: the base of the shipped ones.
+
+    All of them are one compiled loop over a school's pupils (`services.risk.each_pupil`): a call
+    into compiled code costs more than looking at a pupil.
+    """
+
+    kind: str
+    emerging: bool
+    each_day: ClassVar[bool]
+    """Whether it looks at complete school days, and not at single sessions."""
+    remembers: ClassVar["np.dtype[np.void]"]
+    """What it keeps of each pupil: a record with the field `rings`, bool."""
+    look: ClassVar[Callable[..., None]]
+    """Takes one session, or one day, of one pupil, and writes into what is remembered of them.
+
+    It is `inlined`, and given a record of `remembers`, a `PupilSession` or a `PupilDay`, and a
+    record of `figures`.
+    """
+
+    @property
+    @abstractmethod
+    def parameters(self) -> Mapping[str, Any]:
+        """What can be set, by name."""
+
+    @property
+    @abstractmethod
+    def severities(self) -> tuple[Severity, ...]:
+        """The one with which it rings."""
+
+    def start(self, pupils: int) -> Rows:
+        """Return what it remembers before the first session, shape (P,)."""
+        return np.zeros(pupils, self.remembers)
+
+    @cached_property
+    def figures(self) -> Rows:
+        """Its parameters for compiled code: one record of float64, shape (1,)."""
+        return as_record(self.parameters)
+
+    def rung(self, pupils: Rows, academic_year: int) -> Signals:
+        """Return the signals of those who ring."""
+        rings = np.ascontiguousarray(pupils["rings"])
+        return signals(rings, self.anchors(pupils, academic_year), self.severities[0])
+
+    def anchors(self, pupils: Rows, academic_year: int) -> Ints | int:
+        """Return each pupil's anchor, shape (P,), or one for all; an emerging rule needs none."""
+        return 0
 
 
-def _merge(progress: Progress, ringing: list[Signals], column: Column) -> Stories:
-    """Put into `ringing`, in place of what each emerging rule says, the stories it has opened."""
-    stories, changed = progress.stories, 0
-    if column.day is not None:
-        ranked = [(n, ringing[n]) for n in progress.ranked]
-        stories, changed = merge(stories, ranked, column.day, column.academic_year)
-    for n in progress.ranked:
-        ringing[n] = stories.signals_of(n) if changed >> n & 1 else progress.ringing[n]
-    return stories
+def as_record(parameters: Mapping[str, float]) -> Rows:
+    """Return parameters as one record of float64, shape (1,)."""
+    fields = np.dtype([(name, np.float64) for name in parameters])
+    return np.array([tuple(parameters.values())], fields)
 
 
 def column_of(codes: Codes, **when: Any) -> Column:

@@ -8,8 +8,17 @@ from numpy.typing import NDArray
 from libs.common.codes import Codes
 from services.risk.compiled import inlined
 from services.risk.known import known
-from services.risk.pupil_days import APPOINTMENT, HARD, IN_SCHOOL, LATE, PUPIL_DAY, SOFT, Rows
-from services.risk.usual import USUAL_AT_FIRST, USUAL_MIN, YEAR_GROUPS, believed
+from services.risk.pupil_days import (
+    APPOINTMENT,
+    HARD,
+    IN_SCHOOL,
+    LATE,
+    PUPIL_DAY,
+    SOFT,
+    SUSPENDED,
+    Rows,
+)
+from services.risk.usual import YEAR_GROUPS, believed
 
 SETTLED_DAYS = 20
 """Recent school days that do not count yet towards what a pupil is used to: while something
@@ -77,6 +86,7 @@ def seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
         day.left = came and absent_pm and pm[p] != APPOINTMENT and not before.away_all_day
         day.could_leave = came and (absent_pm or stayed)
         day.late, day.came = LATE[am[p]], came
+        day.suspended = am[p] == SUSPENDED or pm[p] == SUSPENDED
     return today, counted
 
 
@@ -88,34 +98,37 @@ def _chance(events: np.float32, days: np.float32, usual: float, prior: Any) -> A
 
 
 @inlined
-def weigh(
-    today: Rows,
-    habits: Rows,
-    usual: Rows,
+def weigh(  # noqa: PLR0913  (all that a pupil's day is held against)
+    day: Any,
+    pupil: Any,
+    usual: tuple[float, float],
     times: NDArray[np.float64],
-    year_groups: Codes,
+    taken_for: NDArray[np.float64],
+    group: int,
     days: int,
     mass: bool,
 ) -> None:
-    """Write into the day what was to be expected of each pupil."""
+    """Write into a pupil's day what was to be expected of them.
+
+    Args:
+        usual: share of pupils for whom a hard, and a soft, absence begins.
+        times: how many times the usual the day is, as `compare` returns it.
+        taken_for: what of that is believed, shape (2, YEAR_GROUPS); 0: not worked out yet.
+        group: the pupil's year group.
+        days: school days in the book before this one.
+    """
+    if taken_for[0, group] == 0:
+        taken_for[0, group] = believed(times[0, group])
+        taken_for[1, group] = believed(times[1, group])
+    hard = _chance(pupil.hard, pupil.free, usual[0], HARD_HABIT)
+    soft = _chance(pupil.soft, pupil.free, usual[1], SOFT_HABIT)
+    day.hard_chance = min(hard * taken_for[0, group], CHANCE_MAX)
+    day.soft_chance = min(soft * taken_for[1, group], CHANCE_MAX)
+    day.known = known(pupil.absent, pupil.counted, days)
+    like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
+    day.shared = day.absent and (like_others or (mass and not day.hard))
     together = times[0, YEAR_GROUPS] < TOGETHER_MAX
-    usual_hard = max(usual[0].share, USUAL_MIN * USUAL_AT_FIRST[0])
-    usual_soft = max(usual[1].share, USUAL_MIN * USUAL_AT_FIRST[1])
-    taken_for = np.zeros((2, YEAR_GROUPS))  # 0: no pupil so far is of this year group
-    for p in range(len(today)):
-        day, pupil = today[p], habits[p]
-        group = year_groups[p] if len(year_groups) else 0
-        if taken_for[0, group] == 0:
-            taken_for[0, group] = believed(times[0, group])
-            taken_for[1, group] = believed(times[1, group])
-        hard = _chance(pupil.hard, pupil.free, usual_hard, HARD_HABIT)
-        soft = _chance(pupil.soft, pupil.free, usual_soft, SOFT_HABIT)
-        day.hard_chance = min(hard * taken_for[0, group], CHANCE_MAX)
-        day.soft_chance = min(soft * taken_for[1, group], CHANCE_MAX)
-        day.known = known(pupil.absent, pupil.counted, days)
-        like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
-        day.shared = day.absent and (like_others or (mass and not day.hard))
-        day.recent = np.uint64(together and day.hard and (day.begins or day.left))
+    day.recent = np.uint64(together and day.hard and (day.begins or day.left))
 
 
 @inlined
@@ -150,21 +163,17 @@ def _settle(pupil: Any, day: Any, counts: bool) -> None:
 
 
 @inlined
-def remember_day(am: Codes, pm: Codes, habits: Rows, today: Rows) -> Rows:
-    """Write into the day what depends on the pupil's history with it; return that history."""
-    after = habits.copy()
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        counts = day.free or day.goes_on
-        if counts:
-            pupil.away = day.absent
-            pupil.away_all_day = day.absent and not (IN_SCHOOL[am[p]] or IN_SCHOOL[pm[p]])
-            pupil.illness = _faded(pupil.illness, SOFT[am[p]], SOFT[pm[p]])
-            pupil.unexplained = _faded(pupil.unexplained, HARD[am[p]], HARD[pm[p]])
-        _settle(pupil, day, counts)
-        pupil.hard_history = (pupil.hard_history << BIT) | day.recent
-        day.illness, day.recent = pupil.illness, pupil.hard_history
-        day.medical = (
-            pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
-        )
-    return after
+def remember_day(pupil: Any, day: Any, am: int, pm: int) -> None:
+    """Take a pupil's day into their habits, and write into the day what depends on both."""
+    counts = day.free or day.goes_on
+    if counts:
+        pupil.away = day.absent
+        pupil.away_all_day = day.absent and not (IN_SCHOOL[am] or IN_SCHOOL[pm])
+        pupil.illness = _faded(pupil.illness, SOFT[am], SOFT[pm])
+        pupil.unexplained = _faded(pupil.unexplained, HARD[am], HARD[pm])
+    _settle(pupil, day, counts)
+    pupil.hard_history = (pupil.hard_history << BIT) | day.recent
+    day.illness, day.recent = pupil.illness, pupil.hard_history
+    day.medical = (
+        pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
+    )

@@ -24,6 +24,7 @@ def known(absent: np.float32, counted: np.float32, days: int) -> Any:
         days: school days in the book before this one.
     """
     used_to: Any = (absent + PRIOR_ABSENT) / (counted + PRIOR_DAYS)
-    more = min(max((used_to - KNOWN_FROM) / KNOWN_SPAN, 0.0), KNOWN_SPANS)
-    early = max(0.0, 1 - days / EARLY_DAYS)
-    return (1 + KNOWN_WEIGHT * more) * (1 + EARLY_WEIGHT * early)
+    early = 1 + EARLY_WEIGHT * max(0.0, 1 - days / EARLY_DAYS)
+    if used_to <= KNOWN_FROM:
+        return early
+    return (1 + KNOWN_WEIGHT * min((used_to - KNOWN_FROM) / KNOWN_SPAN, KNOWN_SPANS)) * early

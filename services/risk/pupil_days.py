@@ -18,7 +18,7 @@ Leave, holidays, suspension and study leave (C, G, E, S …) are neither: the sc
 """
 LATE = mask_of("LU")
 IN_SCHOOL = (POSSIBLE & ~ABSENT) | mask_of("U")
-APPOINTMENT = NUMBERS["M"]
+APPOINTMENT, SUSPENDED = NUMBERS["M"], NUMBERS["E"]
 
 
 PUPIL_DAY = np.dtype(
@@ -42,6 +42,8 @@ PUPIL_DAY = np.dtype(
         ("late", np.bool_),
         # In school in the morning, late or not.
         ("came", np.bool_),
+        # Suspended in at least one session (E).
+        ("suspended", np.bool_),
         # The absence is one with the school's or the year group's: so many are away with such a
         # code that it says nothing about the pupil.
         ("shared", np.bool_),
@@ -59,6 +61,8 @@ PUPIL_DAY = np.dtype(
         ("known", np.float64),
         # The pupil's last 64 days with hard absence or leaving, newest in bit 0.
         ("recent", np.uint64),
+        # The rules of `each_pupil.OF_DAYS` that ring for the pupil, by their places, as bits.
+        ("ringing", np.uint32),
     ],
     align=True,
 )

@@ -24,7 +24,7 @@ VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 INTEGERS, NUMBERS = (1, 1000), (0.0, 1000.0)
 """Lowest and highest of a parameter for which its rule names no `limits`; a number is above 0."""
 
-RuleSet = tuple[Rule[Any], ...]
+RuleSet = tuple[Rule, ...]
 
 
 class Parameter(NamedTuple):
@@ -57,7 +57,7 @@ def rules_of(file: Path | None, places: Sequence[Path] = ()) -> RuleSet:
     return rules if file is None else changed(rules, _read(file), str(file))
 
 
-def changed(rules: Sequence[Rule[Any]], asked: Mapping[str, Any], where: str) -> RuleSet:
+def changed(rules: Sequence[Rule], asked: Mapping[str, Any], where: str) -> RuleSet:
     """Return the rules as the settings ask, without those that are switched off.
 
     Args:
@@ -77,7 +77,7 @@ def changed(rules: Sequence[Rule[Any]], asked: Mapping[str, Any], where: str) ->
     return tuple(rule for rule in made if rule is not None)
 
 
-def settable(rule: Rule[Any]) -> dict[str, Parameter]:
+def settable(rule: Rule) -> dict[str, Parameter]:
     """Return which of a rule's parameters can be set: its numbers, each with its range.
 
     A rule may name ranges of its own in `limits`: (parameter, lowest, highest), both included.
@@ -106,7 +106,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise RulesRefused(f"{file}: {error.strerror or error}.") from error
 
 
-def _changed(rule: Rule[Any], asked: Mapping[str, Any], where: str) -> Rule[Any] | None:
+def _changed(rule: Rule, asked: Mapping[str, Any], where: str) -> Rule | None:
     at = f"{where}: [{rule.kind}]"
     off = asked.get(OFF, False)
     if not isinstance(off, bool):
@@ -139,7 +139,7 @@ def _value(known: Mapping[str, Parameter], name: str, value: object, at: str) ->
     return number  # type: ignore[no-any-return]
 
 
-def _version_name(rule: Rule[Any], name: object, at: str) -> str:
+def _version_name(rule: Rule, name: object, at: str) -> str:
     if not isinstance(name, str) or not VERSION_NAME.fullmatch(name):
         raise RulesRefused(
             f"{at} version: {name!r} is no name; write up to 32 letters, digits, dots, hyphens "
@@ -148,7 +148,7 @@ def _version_name(rule: Rule[Any], name: object, at: str) -> str:
     return name
 
 
-def _replaced(rule: Rule[Any], values: Mapping[str, Any], at: str) -> Rule[Any]:
+def _replaced(rule: Rule, values: Mapping[str, Any], at: str) -> Rule:
     if not values:
         return rule
     try:
@@ -157,7 +157,7 @@ def _replaced(rule: Rule[Any], values: Mapping[str, Any], at: str) -> Rule[Any]:
         raise RulesRefused(f"{at}: {error}") from error
 
 
-def _as_version(shipped: Rule[Any], rule: Rule[Any], name: str | None, at: str) -> Rule[Any]:
+def _as_version(shipped: Rule, rule: Rule, name: str | None, at: str) -> Rule:
     """Say in the rule's version under which parameters it rings."""
     if rule == shipped:
         return shipped

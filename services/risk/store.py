@@ -56,7 +56,7 @@ async def set_version(db: AsyncConnection, urn: str, version: int) -> None:
     await db.execute(update(StoredBook).where(StoredBook.urn == urn).values(version=version))
 
 
-async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule[Any]]) -> Book:
+async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule]) -> Book:
     """Build a school's book from its stored columns."""
     book = Book(urn, rules, version=await version_of(db, urn))
     table = StoredPupil

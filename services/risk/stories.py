@@ -5,7 +5,6 @@ the story is open says the same thing and rings no second bell. A story ends whe
 steadily in school again.
 """
 
-from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
@@ -46,41 +45,42 @@ STORY = np.dtype(
 )
 
 
-class Stories(NamedTuple):
-    """State."""
-
-    pupils: Rows
-    """Of `STORY`, shape (P,)."""
-
-    def signals_of(self, rule: int) -> Signals:
-        """Return the open stories that this rule opened."""
-        return Signals(*_told(self.pupils, rule))
-
-
-def start_stories(pupils: int) -> Stories:
-    """Return no stories."""
+def start_stories(pupils: int) -> Rows:
+    """Return no stories: of `STORY`, shape (P,)."""
     nobody = np.zeros(pupils, STORY)
     nobody["leader"] = NOBODY
-    return Stories(nobody)
+    return nobody
 
 
-def merge(
-    stories: Stories, ranked: Sequence[tuple[int, Signals]], day: Day, academic_year: int
-) -> tuple[Stories, int]:
-    """Take a day's signals, the first rules first; open, go on with and end stories.
+def signals_of(stories: Rows, rule: int) -> Signals:
+    """Return the open stories that a rule opened."""
+    return Signals(*_told(stories, rule))
 
-    Args:
-        ranked: each emerging rule's place, and its signals.
+
+class Looked(NamedTuple):
+    """Emerging rules that look at one pupil at a time, in the order of their ranks. N rules."""
+
+    places: Ints
+    """Their places in the loop, as `PUPIL_DAY` has them in `ringing`, shape (N,)."""
+    rules: Ints
+    """Their places among all rules, shape (N,)."""
+    severities: Severities
+    """With which they ring, shape (N,)."""
+
+
+def join_looked(stories: Rows, looked: Looked, day: Day, academic_year: int) -> int:
+    """Write what rings into stories that have gone on with the day.
 
     Returns:
-        Also the places, as bits, of the rules of whose stories one is not what it was.
+        The places, as bits, of the rules of whose stories one is not what it was.
     """
-    pupils, changed = _go_on(stories.pupils, day.pupils)
-    for rule, rung in ranked:
-        if len(rung.pupils):
-            year = _first_of(academic_year)
-            changed |= _join(pupils, day.pupils, rung[0], rung[2], rule, year)
-    return Stories(pupils), changed
+    return _join_looked(stories, day.pupils, *looked, _first_of(academic_year))
+
+
+def join_rung(stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int) -> int:
+    """Do the same with what a rule that is a fold itself says."""
+    year = _first_of(academic_year)
+    return _join_rung(stories, day.pupils, rung.pupils, rung.severities, rule, year)
 
 
 @cache
@@ -93,32 +93,64 @@ def _is_troubled(day: Any) -> Any:
     return day.absent or day.late
 
 
-@kernel(STORY, PUPIL_DAY)
-def _go_on(before: Rows, today: Rows) -> tuple[Rows, int]:
-    """Take a day; return the stories after it, and as bits the rules whose have ended."""
-    after, changed = before.copy(), 0
-    for p in range(len(today)):
-        story = after[p]
-        story.was_open = story.leader != NOBODY
-        if not story.was_open:
-            continue
-        if _is_troubled(today[p]):
+@inlined
+def go_on(story: Any, day: Any) -> int:
+    """Take a pupil's day; return as a bit the rule whose story has ended with it."""
+    ended = 0
+    story.was_open = story.leader != NOBODY
+    if story.was_open:
+        if _is_troubled(day):
             story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX)
         else:
             story.quiet -= 1
         if story.quiet <= 0:
-            changed |= 1 << story.leader
+            ended = 1 << story.leader
             story.leader = NOBODY
-    return after, changed
+    return ended
 
 
 @inlined
-def _bit_of(story: Any) -> int:
+def _bit_of(story: Any) -> Any:
     return 0 if story.leader == NOBODY else 1 << story.leader
 
 
+@inlined
+def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> Any:
+    """Write into a pupil's story that a rule rings; return as a bit whose it is, if it is news."""
+    ground = np.uint32(1) << np.uint32(rule)
+    if not story.was_open:
+        if not _is_troubled(day):
+            return 0  # what rings still is an old story's, now over
+        story.was_open = True
+        story.leader, story.quiet = rule, QUIET_DAYS
+        # The n-th story of the year, whatever a later correction does to the day it began.
+        story.times += 1
+        story.anchor = year + story.times
+        story.severity, story.grounds = 0, 0
+    # What is added later can make the story graver, and never less grave.
+    if story.grounds & ground and story.severity >= severity:
+        return 0
+    story.grounds |= ground
+    story.severity = max(story.severity, severity)
+    return _bit_of(story)
+
+
+@kernel(STORY, PUPIL_DAY, np.int32, np.int32, np.uint8, int)
+def _join_looked(
+    stories: Rows, today: Rows, places: Ints, rules: Ints, severities: Severities, year: int
+) -> int:
+    changed = 0
+    for p in range(len(today)):
+        day = today[p]
+        if day.ringing:
+            for n in range(len(places)):
+                if day.ringing >> places[n] & 1:
+                    changed |= _join(stories[p], day, rules[n], severities[n], year)
+    return changed
+
+
 @kernel(STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
-def _join(
+def _join_rung(
     stories: Rows,
     today: Rows,
     pupils: Ints,
@@ -126,24 +158,10 @@ def _join(
     rule: int,
     year: int,
 ) -> int:
-    """Write into the stories that a rule rings for these pupils; return whose are changed."""
-    changed, ground = 0, np.uint32(1) << np.uint32(rule)
+    changed = 0
     for n in range(len(pupils)):
-        story = stories[pupils[n]]
-        if not story.was_open:
-            if not _is_troubled(today[pupils[n]]):
-                continue  # what rings still is an old story's, now over
-            story.was_open = True
-            story.leader, story.quiet = rule, QUIET_DAYS
-            # The n-th story of the year, whatever a later correction does to the day it began.
-            story.times += 1
-            story.anchor = year + story.times
-            story.severity, story.grounds = 0, 0
-        # What is added later can make the story graver, and never less grave.
-        if not story.grounds & ground or story.severity < severities[n]:
-            story.grounds |= ground
-            story.severity = max(story.severity, severities[n])
-            changed |= _bit_of(story)
+        p = pupils[n]
+        changed |= _join(stories[p], today[p], rule, severities[n], year)
     return changed
 
 

@@ -27,7 +27,7 @@ TOLD_MAX = 5
 
 
 def words_of(
-    rule: Rule[Any],
+    rule: Rule,
     record: PupilRecord | SchoolRecord,
     turn: Turn,
     before: Mapping[str, Any] | None,
@@ -44,12 +44,12 @@ def words_of(
     return finding
 
 
-def clears_of(rule: Rule[Any]) -> str:
+def clears_of(rule: Rule) -> str:
     """Return what clears a rule's bells; nothing of a rule that does not say."""
     return STORY_CLEARS if rule.emerging else str(getattr(rule, "clears", ""))
 
 
-def severities_of(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> list[Severity]:
+def severities_of(rule: Rule, rules: Sequence[Rule]) -> list[Severity]:
     """Return the severities that a rule's bells can have, the least first.
 
     An emerging rule's bell takes on a graver one from another that joins its story. A rule that
@@ -62,11 +62,11 @@ def severities_of(rule: Rule[Any], rules: Sequence[Rule[Any]]) -> list[Severity]
     return sorted(own)
 
 
-def _declared(rule: Rule[Any]) -> Sequence[Severity]:
+def _declared(rule: Rule) -> Sequence[Severity]:
     return getattr(rule, "severities", tuple(Severity))
 
 
-def with_asks(finding: Finding, rule: Rule[Any], severity: Severity) -> Finding:
+def with_asks(finding: Finding, rule: Rule, severity: Severity) -> Finding:
     """Say of a bell that rings what clears it, what is asked, what it does not mean, how soon."""
     clears = f" {STORY_CLEARS}" if rule.emerging else ""  # others' own words have it
     text = f"{finding.explanation}{clears} {rule.asks} {SEVERITY_ASKS[severity]}"
@@ -83,7 +83,7 @@ def with_school(finding: Finding, as_many: int, of: int) -> Finding:
     return finding._replace(explanation=finding.explanation + text, evidence=evidence)
 
 
-def with_grounds(finding: Finding, rules: Sequence[Rule[Any]], leader: Rule[Any]) -> Finding:
+def with_grounds(finding: Finding, rules: Sequence[Rule], leader: Rule) -> Finding:
     """Name the other emerging rules whose grounds have joined the bell's story."""
     if not rules:
         return finding
@@ -100,9 +100,7 @@ def switched_off(before: Mapping[str, Any]) -> Finding:
     return Finding(text, dict(before.get("evidence", {})))
 
 
-def _withdrawn(
-    rule: Rule[Any], record: PupilRecord | SchoolRecord, before: Mapping[str, Any]
-) -> str:
+def _withdrawn(rule: Rule, record: PupilRecord | SchoolRecord, before: Mapping[str, Any]) -> str:
     changed = _changed(record, before["evidence"]) if isinstance(record, PupilRecord) else []
     told = "; ".join(changed[-TOLD_MAX:])
     reason = f" {told[0].upper()}{told[1:]}." if told else ""

@@ -6,23 +6,14 @@ Codes of two characters have a letter of their own: `4` is Y4. A space is no mar
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from libs.common.codes import NUMBERS
 from libs.common.school_day import Session, academic_year_of, ordinal_of
-from services.risk.fold import (
-    Column,
-    Finding,
-    Progress,
-    PupilRecord,
-    Rule,
-    SchoolRecord,
-    advance,
-    begin,
-    column_of,
-)
+from services.risk.fold import Column, Finding, PupilRecord, Rule, SchoolRecord, column_of
+from services.risk.progress import Fold, Progress
 from services.risk.whole_school import SUDDEN
 
 MONDAY = date(2026, 9, 7)
@@ -67,29 +58,30 @@ def school_days(start: date, closed: Iterable[date], sessions: int) -> list[date
     return days
 
 
-def fold(rules: Sequence[Rule[Any]], marks: Marks) -> list[Progress]:
+def fold(rules: Sequence[Rule], marks: Marks) -> list[Progress]:
     """Return the progress after each session."""
-    progress = begin(rules, len(marks.pupils))
+    folding = Fold(rules)
+    progress = folding.begin(len(marks.pupils))
     seen = []
     for column in columns(marks):
-        progress = advance(rules, progress, column)
+        progress = folding.advance(progress, column)
         seen.append(progress)
     return seen
 
 
-def rings(rule: Rule[Any], marks: Marks | str) -> list[bool]:
+def rings(rule: Rule, marks: Marks | str) -> list[bool]:
     """Return after each session whether the first pupil's bell rings."""
     marks = Marks([marks]) if isinstance(marks, str) else marks
     return [0 in p.ringing[0].pupils for p in fold([rule], marks)]
 
 
-def first_ring(rule: Rule[Any], marks: Marks | str) -> int | None:
+def first_ring(rule: Rule, marks: Marks | str) -> int | None:
     """Return how many sessions had been taken when the first pupil's bell first rang, or None."""
     rung = rings(rule, marks)
     return rung.index(True) + 1 if True in rung else None
 
 
-def finding(rule: Rule[Any], marks: Marks | str) -> Finding:
+def finding(rule: Rule, marks: Marks | str) -> Finding:
     """Return how the rule explains the first pupil's latest bell."""
     marks = Marks([marks]) if isinstance(marks, str) else marks
     taken = columns(marks)

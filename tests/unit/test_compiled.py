@@ -26,6 +26,7 @@ def total(values: Any) -> int:
 class Away(NamedTuple):
     """A rule in plain NumPy."""
 
+    kind: str = "away"
     emerging: bool = False
     rank: int = 0
 
@@ -50,6 +51,16 @@ def test_a_changed_constant_makes_the_compiled_file_another(monkeypatch: Any) ->
     monkeypatch.setitem(raised.__globals__, "HEIGHT", 3)
 
     assert before == same != BesideTheSource(raised, __file__).get_disambiguator()
+
+
+def test_a_changed_look_makes_the_loop_that_it_is_part_of_another() -> None:
+    def loop_of(look: Any) -> BesideTheSource:
+        looked = compiled.inlined(look)
+        return BesideTheSource(lambda value: looked(value), __file__)
+
+    one, two = (loop_of(look).get_disambiguator() for look in (raised, lambda value: value - 1))
+
+    assert one == loop_of(raised).get_disambiguator() != two
 
 
 def test_a_kernel_works_where_its_folder_cannot_be_written(monkeypatch: Any) -> None:

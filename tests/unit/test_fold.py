@@ -2,13 +2,17 @@
 
 import copy
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.catalogue import RULES
-from services.risk.fold import advance, begin
+from services.risk.fold import PupilRule
+from services.risk.progress import Fold
 from tests.unit.books import Marks, columns, fold
 
+FOLD = Fold(RULES)
+ALONE = [r for r in RULES if r.kind in {"persistent-absence", "penalty-threshold", "lateness"}]
 PUPILS = st.lists(st.text("/LIMNOUGCD4 ", min_size=60, max_size=60), min_size=1, max_size=4)
 
 
@@ -16,16 +20,16 @@ PUPILS = st.lists(st.text("/LIMNOUGCD4 ", min_size=60, max_size=60), min_size=1,
 @settings(max_examples=25, deadline=None)
 def test_going_on_from_a_snapshot_equals_folding_at_once(pupils: list[str], at: int) -> None:
     marks = Marks(pupils, worker=1)
-    progress = begin(RULES, len(pupils))
+    progress = FOLD.begin(len(pupils))
     for column in columns(marks)[:at]:
-        progress = advance(RULES, progress, column)
+        progress = FOLD.advance(progress, column)
     snapshot = copy.deepcopy(progress)
     for column in columns(marks)[at:]:
-        progress = advance(RULES, progress, column)
+        progress = FOLD.advance(progress, column)
 
     again = snapshot
     for column in columns(marks)[at:]:
-        again = advance(RULES, again, column)
+        again = FOLD.advance(again, column)
 
     assert progress.episodes == fold(RULES, marks)[-1].episodes == again.episodes
 
@@ -38,3 +42,17 @@ def test_what_exact_rules_say_of_a_pupil_does_not_depend_on_the_others(pupils: l
     alone = fold(exact, Marks(pupils[:1], worker=1))[-1].episodes
 
     assert [{k: e for k, e in found.items() if k[0] == 0} for found in together] == list(alone)
+
+
+@pytest.mark.parametrize("rule", ALONE, ids=lambda rule: rule.kind)
+@given(PUPILS)
+@settings(max_examples=10, deadline=None)
+def test_a_rule_in_a_loop_of_its_own_rings_as_in_the_shipped_one(
+    rule: PupilRule, pupils: list[str]
+) -> None:
+    another = copy.copy(rule)
+    object.__setattr__(another, "kind", "another-kind")
+
+    (shipped,), (alone,) = (fold([one], Marks(pupils))[-1].episodes for one in (rule, another))
+
+    assert shipped == alone

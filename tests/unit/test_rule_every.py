@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.catalogue import RULES
-from services.risk.fold import PupilRecord, Rule, Severity, advance, begin
+from services.risk.fold import PupilRecord, Rule, Severity
+from services.risk.progress import Fold
 from tests.unit.books import MONDAY, Marks, columns, school_record
 
 SCHOOLS = {"mass-absence", "register-missing"}
+FOLD = Fold(RULES)
 MARKS = st.lists(st.text("/LIMNOUGCD4 ", min_size=60, max_size=60), min_size=1, max_size=3)
 
 
@@ -20,12 +22,12 @@ MARKS = st.lists(st.text("/LIMNOUGCD4 ", min_size=60, max_size=60), min_size=1, 
 @settings(max_examples=25, deadline=None)
 def test_a_snapshot_is_not_changed_by_later_steps(pupils: list[str], at: int) -> None:
     taken = columns(Marks(pupils, worker=2))
-    progress = begin(RULES, len(pupils))
+    progress = FOLD.begin(len(pupils))
     for column in taken[:at]:
-        progress = advance(RULES, progress, column)
+        progress = FOLD.advance(progress, column)
     snapshot, kept = progress, copy.deepcopy(progress)
     for column in taken[at:]:
-        progress = advance(RULES, progress, column)
+        progress = FOLD.advance(progress, column)
 
     np.testing.assert_equal(snapshot, kept)
 
@@ -33,9 +35,9 @@ def test_a_snapshot_is_not_changed_by_later_steps(pupils: list[str], at: int) ->
 @given(MARKS)
 @settings(max_examples=25, deadline=None)
 def test_signals_are_sorted_unique_and_typed_as_promised(pupils: list[str]) -> None:
-    progress = begin(RULES, len(pupils))
+    progress = FOLD.begin(len(pupils))
     for column in columns(Marks(pupils, worker=1)):
-        progress = advance(RULES, progress, column)
+        progress = FOLD.advance(progress, column)
         for rung in progress.ringing:
             pairs = list(zip(rung.pupils.tolist(), rung.anchors.tolist(), strict=True))
             assert pairs == sorted(set(pairs))
@@ -46,9 +48,7 @@ def test_signals_are_sorted_unique_and_typed_as_promised(pupils: list[str]) -> N
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 @pytest.mark.parametrize("marks", ["/" * 40, " " * 40, "/"])
-def test_a_record_that_no_longer_supports_a_bell_still_has_words(
-    rule: Rule[object], marks: str
-) -> None:
+def test_a_record_that_no_longer_supports_a_bell_still_has_words(rule: Rule, marks: str) -> None:
     taken = columns(Marks([marks]))
     record = (
         school_record(taken)
@@ -71,7 +71,7 @@ def test_a_record_that_no_longer_supports_a_bell_still_has_words(
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_a_rule_tells_its_source_what_it_asks_and_what_it_does_not_mean(
-    rule: Rule[object],
+    rule: Rule,
 ) -> None:
     assert rule.version
     assert rule.title

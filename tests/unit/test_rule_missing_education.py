@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from libs.common.codes import NUMBERS
-from services.risk.fold import Severity, advance, begin, column_of
+from services.risk.fold import Severity, column_of
+from services.risk.progress import Fold
 from services.risk.rules.runs import MissingEducation
 from tests.unit.books import Marks, columns, finding, first_ring, fold
 
 RULE = MissingEducation()
+FOLD = Fold([RULE])
 
 
 @pytest.mark.parametrize(
@@ -38,9 +40,9 @@ def test_leave_for_a_performance_counts_and_other_authorised_absence_does_not(
     swapped = column_of(
         np.array([NUMBERS[code]], np.uint8), academic_year=first.academic_year, **when
     )
-    progress = begin([RULE], 1)
+    progress = FOLD.begin(1)
     for column in (swapped, *rest):
-        progress = advance([RULE], progress, column)
+        progress = FOLD.advance(progress, column)
 
     assert bool(len(progress.ringing[0].pupils)) is rings
 

@@ -5,11 +5,13 @@ from datetime import date, timedelta
 import numpy as np
 
 from libs.common.school_day import Session, ordinal_of
-from services.risk.fold import Severity, advance, begin
+from services.risk.fold import Severity
+from services.risk.progress import Fold
 from services.risk.rules.unexplained import UnexplainedAbsence
 from tests.unit.books import MONDAY, Marks, columns, finding, fold, rings
 
 RULE = UnexplainedAbsence()
+FOLD = Fold([RULE])
 MORNING = ordinal_of(MONDAY, Session.am)
 
 
@@ -50,10 +52,10 @@ def test_it_rings_on_into_a_new_school_year() -> None:
 
 
 def test_a_worker_who_ends_later_leaves_the_bell_ringing_and_starts_no_other() -> None:
-    progress = begin([RULE], 1)
+    progress = FOLD.begin(1)
     for n, column in enumerate(columns(Marks(["N/NN"], worker=1))):
         worker = np.full(1, 1 if n < 2 else 0, np.uint8)
-        progress = advance([RULE], progress, column._replace(worker=worker))
+        progress = FOLD.advance(progress, column._replace(worker=worker))
 
     assert progress.ringing[0].anchors.tolist() == [MORNING]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.risk.catalogue import RULES
-from services.risk.fold import Progress
+from services.risk.progress import Progress
 from services.risk.rules.likely_persistent import LikelyPersistent
 from tests.unit.books import Marks, finding, fold
 

@@ -10,9 +10,11 @@ from libs.common.codes import NO_MARK, NUMBERS, Codes
 from libs.common.school_day import Session, ordinal_of
 from libs.simulator import School, simulate
 from services.risk.catalogue import RULES
-from services.risk.fold import SCHOOL, advance, begin, column_of
+from services.risk.fold import SCHOOL, column_of
+from services.risk.progress import Fold
 
 WATCHED = [rule for rule in RULES if rule.emerging or rule.kind == "mass-absence"]
+FOLD = Fold(WATCHED)
 DAY = 105
 AT_THE_BAR = 1
 """Of 841 pupils one may stand so close to the bar that a day's change in the school tells."""
@@ -29,7 +31,7 @@ Rung = dict[str, list[tuple[int, int]]]
 
 def rung(codes: Codes) -> Rung:
     """Return for each kind the pupils (or `SCHOOL`) that it rings for, and on which day."""
-    progress = begin(WATCHED, codes.shape[1])
+    progress = FOLD.begin(codes.shape[1])
     days = [(day, session) for day in school().opening.days for session in Session]
     place = {ordinal_of(day, session): number // 2 for number, (day, session) in enumerate(days)}
     cohorts = [int(pupil.year_group.replace("R", "0")) + 1 for pupil in school().pupils]
@@ -39,7 +41,7 @@ def rung(codes: Codes) -> Rung:
             school_week=number // 10, academic_year=2025,
             worker=np.zeros(codes.shape[1], np.uint8), year_groups=np.array(cohorts, np.uint8),
         )  # fmt: skip
-        progress = advance(WATCHED, progress, column)
+        progress = FOLD.advance(progress, column)
     return {
         rule.kind: [(pupil, place[episode.since]) for (pupil, _), episode in found.items()]
         for rule, found in zip(WATCHED, progress.episodes, strict=True)

@@ -11,9 +11,11 @@ from libs.simulator.dfe import Phase
 from libs.simulator.wave import WAVE_FROM, WEEKS, autumn_2022
 from services.risk.cases import case_of
 from services.risk.catalogue import RULES
-from services.risk.fold import SCHOOL, Progress, advance, begin, column_of
+from services.risk.fold import SCHOOL, column_of
+from services.risk.progress import Fold, Progress
 
 WATCHED = [rule for rule in RULES if rule.emerging or rule.kind == "mass-absence"]
+FOLD = Fold(WATCHED)
 SEEDS = (1, 2, 3)
 
 
@@ -25,14 +27,14 @@ def autumns() -> list[tuple[Phase, list[int], Codes, Progress]]:
         for school in autumn_2022(seed).schools:
             case = case_of(school, ())
             pupils = case.codes.shape[1]
-            progress = begin(WATCHED, pupils)
+            progress = FOLD.begin(pupils)
             for number, ordinal in enumerate(case.ordinals):
                 column = column_of(
                     case.codes[number], ordinal=ordinal, school_day=number // 2,
                     school_week=number // 10, academic_year=2022,
                     worker=np.zeros(pupils, np.uint8), year_groups=case.year_groups,
                 )  # fmt: skip
-                progress = advance(WATCHED, progress, column)
+                progress = FOLD.advance(progress, column)
             found.append((school.phase, case.ordinals, case.codes, progress))
     return found
 

@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import (
-    NOTHING,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import AFTERNOON, APPOINTMENT, IN_SCHOOL, PUPIL_DAY
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, Severity
+from services.risk.pupil_days import AFTERNOON, APPOINTMENT, IN_SCHOOL
 from services.risk.rules.evidence import (
     alike,
     before_in_words,
@@ -32,21 +23,14 @@ from services.risk.rules.evidence import (
 )
 from services.risk.rules.odds import (
     HABIT,
-    Rows,
-    as_record,
-    bar,
+    OnOdds,
     gone_on,
     habit,
     likelier,
     reaches,
-    record_of,
     remember,
 )
-from services.risk.usual import believed
 
-SCHOOL_PRIOR = 2.0
-USUAL_AT_FIRST, USUAL_MAX = 0.004, 0.02
-USUAL_WEIGHT = 0.03
 SHARED_FROM = 3.0
 """From so many times the usual afternoon on, leaving says nothing about the pupil."""
 CHANCE_MAX = 0.6
@@ -55,17 +39,27 @@ CHANCE_MAX = 0.6
 LEAVING = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
 
 
-class Leaving(NamedTuple):
-    """Each pupil's afternoons, and what is usual in the school."""
+@inlined
+def _likelier(day: Any, own: float, times: float, rule: Any) -> Any:
+    if day.left and (day.shared or times >= SHARED_FROM):
+        return 1.0
+    if day.left and day.goes_on:
+        return rule.again
+    return likelier(day.left, own, max(own, rule.chance))
 
-    pupils: Rows
-    """Of `LEAVING`, shape (P,)."""
-    usual: float
-    rung: Signals
+
+@inlined
+def _leaves(mine: Any, seen: Any, rule: Any) -> None:
+    day, often = seen.day, seen.school.left
+    if day.could_leave:
+        own = habit(mine, rule.prior_events, rule.prior_days, often.taken_for, CHANCE_MAX)
+        mine.odds = gone_on(mine.odds, 1.0, _likelier(day, own, often.times, rule))
+        mine.rings = reaches(mine.odds, rule, day.known)
+    remember(mine, day.left, day.could_leave)
 
 
 @dataclass(frozen=True)
-class LeavesAfterRegistration:
+class LeavesAfterRegistration(OnOdds):
     """Pupils marked present in the morning and absent, without an appointment, in the afternoon.
 
     Args:
@@ -86,6 +80,8 @@ class LeavesAfterRegistration:
     needed: float = 6.5
 
     limits = (("chance", 0.05, 0.95),)
+    remembers = LEAVING
+    look = staticmethod(_leaves)
     kind = "leaves-after-registration"
     severities = (Severity.notice,)
     version = "5"
@@ -105,23 +101,6 @@ class LeavesAfterRegistration:
     def parameters(self) -> Mapping[str, Any]:
         """Prior, the habit looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
-
-    def start(self, pupils: int) -> Leaving:
-        """Return no history and no odds."""
-        return Leaving(np.zeros(pupils, LEAVING), USUAL_AT_FIRST, NOTHING)
-
-    def step(self, state: Leaving, column: Column) -> tuple[Leaving, Signals]:
-        """Weigh a complete day; ring from the bar upwards."""
-        day = column.day
-        if day is None:
-            return state, state.rung
-        pupils, usual, changed = _step(state.pupils, day.pupils, self._figures, state.usual)
-        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
-        return Leaving(pupils, usual, rung), rung
-
-    @cached_property
-    def _figures(self) -> Rows:
-        return as_record(asdict(self))
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the afternoons."""
@@ -156,40 +135,6 @@ def _after_a_day_away(record: PupilRecord) -> NDArray[np.bool_]:
         here = bool(IN_SCHOOL[record.codes[that_day]].any())
         away = not here and (away or bool(absent[that_day].any()))
     return after
-
-
-FIGURES = record_of(LeavesAfterRegistration().parameters)
-
-
-@inlined
-def _likelier(day: Any, own: float, times: float, rule: Any) -> Any:
-    if day.left and (day.shared or times >= SHARED_FROM):
-        return 1.0
-    if day.left and day.goes_on:
-        return rule.again
-    return likelier(day.left, own, max(own, rule.chance))
-
-
-@kernel(LEAVING, PUPIL_DAY, FIGURES, float)
-def _step(before: Rows, today: Rows, figures: Rows, usual: float) -> tuple[Rows, float, bool]:
-    after, rule, changed = before.copy(), figures[0], False
-    least = bar(rule.needed, 1.0)
-    gone, could = 0, 0
-    for p in range(len(today)):
-        gone += today[p].left
-        could += today[p].could_leave
-    times = (gone + SCHOOL_PRIOR) / (usual * could + SCHOOL_PRIOR)
-    taken_for = believed(times)
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        if day.could_leave:
-            own = habit(pupil, rule.prior_events, rule.prior_days, taken_for, CHANCE_MAX)
-            pupil.odds = gone_on(pupil.odds, 1.0, _likelier(day, own, times, rule))
-            pupil.rings = reaches(pupil.odds, least, rule.needed, day.known)
-        remember(pupil, day.left, day.could_leave)
-        changed |= pupil.rings != before[p].rings
-    rate = min(gone / max(1, could), USUAL_MAX)
-    return after, usual + USUAL_WEIGHT * (rate - usual), changed
 
 
 RULES = (LeavesAfterRegistration(),)

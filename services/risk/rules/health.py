@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from libs.common.codes import POSSIBLE, mask_of
-from services.risk.compiled import kernel
-from services.risk.fold import (
-    NOTHING,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import PUPIL_DAY
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
+from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words
-from services.risk.rules.odds import Rows
 from services.risk.rules.rates import year_anchor
 
 MEDICAL = mask_of("IM")
@@ -29,17 +20,16 @@ ILLNESS = np.dtype([("times", np.int32), ("rings", np.bool_)], align=True)
 """How often it has rung for the pupil, and whether it does."""
 
 
-class Illness(NamedTuple):
-    """State."""
-
-    academic_year: int
-    pupils: Rows
-    """Of `ILLNESS`, shape (P,)."""
-    rung: Signals
+@inlined
+def _is_ill(mine: Any, seen: Any, rule: Any) -> None:
+    day = seen.day
+    begins = day.illness >= np.float32(rule.days_min) and day.medical and not mine.rings
+    mine.rings = begins or (mine.rings and day.illness >= np.float32(rule.days_clear))
+    mine.times += begins
 
 
 @dataclass(frozen=True)
-class HealthAbsence:
+class HealthAbsence(PupilRule):
     """Pupils with much illness or many appointments lately, and little other absence.
 
     Days of illness are added up, each fading by 3 % a school day: a sum of eleven is thirteen days
@@ -53,6 +43,9 @@ class HealthAbsence:
     days_min: float = 11.0
     days_clear: float = 4.0
 
+    each_day = True
+    remembers = ILLNESS
+    look = staticmethod(_is_ill)
     kind = "health-absence"
     clears = (
         "This clears after about seven school weeks with "
@@ -77,21 +70,9 @@ class HealthAbsence:
         """Faded days of illness at which it rings, and below which it clears."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Illness:
-        """Return nobody ill."""
-        return Illness(0, np.zeros(pupils, ILLNESS), NOTHING)
-
-    def step(self, state: Illness, column: Column) -> tuple[Illness, Signals]:
-        """Ring for medical absence from `days_min` on; clear below `days_clear`."""
-        day, year = column.day, column.academic_year
-        if day is None:
-            return state, state.rung
-        pupils, changed = _step(state.pupils, day.pupils, self.days_min, self.days_clear)
-        rung = state.rung
-        if changed or year != state.academic_year:
-            anchors = year_anchor(year) + pupils["times"]
-            rung = signals(pupils["rings"], anchors, Severity.notice)
-        return Illness(year, pupils, rung), rung
+    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
+        """Return each pupil's time in all: the n-th illness, whatever day it began."""
+        return year_anchor(academic_year) + np.ascontiguousarray(pupils["times"])
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the illness of the last term."""
@@ -108,18 +89,6 @@ class HealthAbsence:
         facts = {"days": days, "of": of, "days_before": earlier, "of_before": before}
         likened = alike(record, lately, MEDICAL, "had at least as much")
         return Finding(text, {**facts, "sessions": sessions(record, chosen)}, likened)
-
-
-@kernel(ILLNESS, PUPIL_DAY, float, float)
-def _step(before: Rows, today: Rows, least: float, clear: float) -> tuple[Rows, bool]:
-    after, changed = before.copy(), False
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        begins = day.illness >= np.float32(least) and day.medical and not pupil.rings
-        pupil.rings = begins or (pupil.rings and day.illness >= np.float32(clear))
-        pupil.times += begins
-        changed |= pupil.rings != before[p].rings
-    return after, changed
 
 
 RULES = (HealthAbsence(),)

@@ -5,24 +5,15 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import erfc, sqrt
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from libs.common.codes import ABSENT, POSSIBLE
 from libs.common.school_day import academic_year_of, day_of
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import (
-    NOTHING,
-    Column,
-    Finding,
-    Ints,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import HARD, PUPIL_DAY, SOFT
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity, as_record
+from services.risk.pupil_days import HARD, SOFT, Rows
 from services.risk.rules.evidence import (
     alike,
     before_in_words,
@@ -32,14 +23,12 @@ from services.risk.rules.evidence import (
     sessions,
     since_in_words,
 )
-from services.risk.rules.odds import Rows, as_record, record_of
-from services.risk.rules.rates import NONE_BROUGHT, former_schools, year_anchor
-from services.risk.tallies import TALLY
+from services.risk.rules.rates import former_schools, year_anchor
 
 ONE = np.float32(1)
 SESSIONS_A_YEAR = 380
 PERSISTENT = 0.1
-LIMIT, NOTHING_LEFT, HALF = np.float32(PERSISTENT), np.float32(0), np.float32(0.5)
+LIMIT, ZERO, HALF = np.float32(PERSISTENT), np.float32(0), np.float32(0.5)
 
 
 OUTLOOK = np.dtype(
@@ -60,17 +49,56 @@ OUTLOOK = np.dtype(
 )
 
 
-class Outlook(NamedTuple):
-    """This academic year."""
+@inlined
+def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> Any:
+    """Whether the recent weeks, much worse than those before, lead to 10 % or more."""
+    days_before = pupil.days - pupil.days_lately
+    now = _rate(pupil.foretelling_lately, pupil.days_lately, rule)
+    before = _rate(pupil.foretelling - pupil.foretelling_lately, days_before, rule)
+    if now < np.float32(rule.rise_min) * before:
+        return False
+    rate = min(now * np.float32(rule.goes_on), ONE)
+    left = max(np.float32(SESSIONS_A_YEAR) - had, ZERO)
+    need = LIMIT * (had + left) - (gone - pupil.shared)  # until 10 %
+    variance = left * rate * (ONE - rate) * np.float32(rule.spread) + ONE
+    return left * rate - need >= np.float32(rule.deviations) * np.sqrt(variance)
 
-    academic_year: int
-    pupils: Rows
-    """Of `OUTLOOK`, shape (P,)."""
-    rung: Signals
+
+@inlined
+def _rate(foretelling: np.float32, days: np.float32, rule: Any) -> np.float32:
+    weight = np.float32(rule.prior_days)
+    return (foretelling + np.float32(rule.prior_rate) * weight) / (days + weight)
+
+
+@inlined
+def _begin_year(mine: Any) -> None:
+    mine.shared, mine.missed_before, mine.days, mine.foretelling = ZERO, ZERO, ZERO, ZERO
+    mine.days_lately, mine.foretelling_lately = ZERO, ZERO
+
+
+@inlined
+def _looks_ahead(mine: Any, seen: Any, rule: Any) -> None:
+    day, tally = seen.day, seen.tally
+    if seen.school.new_year:
+        _begin_year(mine)
+    fading, gone = np.float32(rule.fading), np.float32(tally.missed)
+    foretells = np.float32((day.hard or day.begins) and not day.shared)
+    foretells *= HALF * (gone - mine.missed_before)
+    mine.missed_before = gone
+    counted = np.float32(day.free or day.goes_on)
+    mine.shared += np.float32(2) * np.float32(day.shared)
+    mine.days += counted
+    mine.foretelling += foretells
+    mine.days_lately = mine.days_lately * fading + counted
+    mine.foretelling_lately = mine.foretelling_lately * fading + foretells
+    had, gone = np.float32(tally.possible_in_all), np.float32(tally.missed_in_all)
+    long_enough = tally.possible >= rule.possible_min
+    below = gone < LIMIT * had
+    mine.rings = long_enough and below and not day.medical and _is_likely(mine, had, gone, rule)
 
 
 @dataclass(frozen=True)
-class LikelyPersistent:
+class LikelyPersistent(PupilRule):
     """Pupils below 10 % whose recent absence, if it goes on, leads above it by the year's end.
 
     The chance is that of a normal approximation to a beta-binomial count of the sessions to come:
@@ -93,6 +121,9 @@ class LikelyPersistent:
     spread: float = 3.96
 
     limits = (("chance_min", 0.01, 0.99), ("fading", 0.5, 1), ("prior_rate", 0.0001, 0.5))
+    each_day = True
+    remembers = OUTLOOK
+    look = staticmethod(_looks_ahead)
     kind = "likely-persistent"
     severities = (Severity.notice,)
     version = "5"
@@ -112,29 +143,15 @@ class LikelyPersistent:
         """Chance and rise from which it rings, fading, prior, and spread over a binomial."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Outlook:
-        """Return a year without sessions."""
-        return Outlook(0, np.zeros(pupils, OUTLOOK), NOTHING)
-
-    def step(self, state: Outlook, column: Column) -> tuple[Outlook, Signals]:
-        """Look ahead at the end of a day."""
-        year, day = column.academic_year, column.day
-        if state.academic_year != year:
-            state = self.start(len(column.codes))._replace(academic_year=year)
-        if day is None:
-            return state, state.rung
-        brought = NONE_BROUGHT if column.brought is None else column.brought
-        pupils, changed = _step(
-            state.pupils, column.tallies.pupils, day.pupils, brought, self._figures
-        )
-        rung = state.rung
-        if changed:
-            rung = signals(pupils["rings"], year_anchor(year), Severity.notice)
-        return Outlook(year, pupils, rung), rung
-
     @cached_property
-    def _figures(self) -> Rows:
-        return as_record({**asdict(self), "deviations": NormalDist().inv_cdf(self.chance_min)})
+    def figures(self) -> Rows:
+        """With the normal deviate of the chance."""
+        deviations = NormalDist().inv_cdf(self.chance_min)
+        return as_record({**self.parameters, "deviations": deviations})
+
+    def anchors(self, pupils: Rows, academic_year: int) -> int:
+        """Return the year's."""
+        return year_anchor(academic_year)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year so far, the recent weeks, and what each leads to."""
@@ -181,59 +198,6 @@ class LikelyPersistent:
 
 def _year_of(record: PupilRecord) -> int:
     return academic_year_of(day_of(int(record.ordinals[-1]))) if len(record.ordinals) else 1
-
-
-FIGURES = record_of((*LikelyPersistent().parameters, "deviations"))
-
-
-@inlined
-def _is_likely(pupil: Any, had: np.float32, gone: np.float32, rule: Any) -> Any:
-    """Whether the recent weeks, much worse than those before, lead to 10 % or more."""
-    days_before = pupil.days - pupil.days_lately
-    now = _rate(pupil.foretelling_lately, pupil.days_lately, rule)
-    before = _rate(pupil.foretelling - pupil.foretelling_lately, days_before, rule)
-    if now < np.float32(rule.rise_min) * before:
-        return False
-    rate = min(now * np.float32(rule.goes_on), ONE)
-    left = max(np.float32(SESSIONS_A_YEAR) - had, NOTHING_LEFT)
-    need = LIMIT * (had + left) - (gone - pupil.shared)  # until 10 %
-    variance = left * rate * (ONE - rate) * np.float32(rule.spread) + ONE
-    return left * rate - need >= np.float32(rule.deviations) * np.sqrt(variance)
-
-
-@inlined
-def _rate(foretelling: np.float32, days: np.float32, rule: Any) -> np.float32:
-    weight = np.float32(rule.prior_days)
-    return (foretelling + np.float32(rule.prior_rate) * weight) / (days + weight)
-
-
-@kernel(OUTLOOK, TALLY, PUPIL_DAY, (np.int32, 2), FIGURES)
-def _step(
-    before: Rows, tallies: Rows, today: Rows, brought: Ints, figures: Rows
-) -> tuple[Rows, bool]:
-    after, rule, changed = before.copy(), figures[0], False
-    fading = np.float32(rule.fading)
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        foretells = np.float32((day.hard or day.begins) and not day.shared)
-        had, gone = np.float32(tallies[p].possible), np.float32(tallies[p].missed)
-        foretells *= HALF * (gone - pupil.missed_before)
-        pupil.missed_before = gone
-        counted = np.float32(day.free or day.goes_on)
-        pupil.shared += np.float32(2) * np.float32(day.shared)
-        pupil.days += counted
-        pupil.foretelling += foretells
-        pupil.days_lately = pupil.days_lately * fading + counted
-        pupil.foretelling_lately = pupil.foretelling_lately * fading + foretells
-        long_enough = had >= np.float32(rule.possible_min)
-        if brought.shape[1]:
-            had, gone = had + np.float32(brought[0, p]), gone + np.float32(brought[1, p])
-        below = gone < LIMIT * had
-        pupil.rings = (
-            long_enough and below and not day.medical and _is_likely(pupil, had, gone, rule)
-        )
-        changed |= pupil.rings != before[p].rings
-    return after, changed
 
 
 RULES = (LikelyPersistent(),)

@@ -12,17 +12,17 @@ Applications 8 (1963); Roberts, "A comparison of some control chart procedures",
 Tartakovsky, Statistica Sinica 19, 2009); several sizes are added up.
 """
 
+from functools import cached_property
 from math import exp
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.risk.compiled import inlined
+from services.risk.fold import PupilRule, as_record
 from services.risk.habits import settled, shifted
+from services.risk.pupil_days import Rows
 
-Rows = NDArray[np.void]
-"""A record for each pupil, shape (P,)."""
 ODDS_MAX = 4000.0
 """Odds go no higher, so that they come down when the change is over."""
 
@@ -37,14 +37,15 @@ HABIT = [
 """Fields of a record on something that a pupil does now and then."""
 
 
-def as_record(parameters: dict[str, float]) -> Rows:
-    """Return a rule's parameters for its kernel: one record of float64, shape (1,)."""
-    return np.array([tuple(parameters.values())], record_of(parameters))
+class OnOdds(PupilRule):
+    """A rule that rings from the odds whose natural logarithm is its parameter `needed`."""
 
+    each_day = True
 
-def record_of(parameters: Any) -> np.dtype[np.void]:
-    """Return the type of a record with these names, each a float64."""
-    return np.dtype([(name, np.float64) for name in parameters])
+    @cached_property
+    def figures(self) -> Rows:
+        """Its parameters, and `bar`: the odds needed of a pupil of whom nothing is known."""
+        return as_record({**self.parameters, "bar": np.rint(exp(self.parameters["needed"]))})
 
 
 @inlined
@@ -66,15 +67,14 @@ def likelier(happened: bool, before: float, after: float) -> float:
 
 
 @inlined
-def bar(needed: float, known: float) -> Any:
-    """Return the odds from which a rule rings: more for who is known to be away often."""
+def _bar(needed: float, known: float) -> Any:
     return np.rint(exp(needed * known))
 
 
 @inlined
-def reaches(odds: float, least: float, needed: float, known: float) -> Any:
-    """Return whether odds ring; `least` is the bar of who is not known at all."""
-    return odds >= least and odds >= bar(needed, known)
+def reaches(odds: float, rule: Any, known: float) -> Any:
+    """Return whether odds ring: more are needed for who is known to be away often."""
+    return odds >= rule.bar and odds >= _bar(rule.needed, known)
 
 
 @inlined

@@ -2,46 +2,59 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from libs.common.codes import UNAUTHORISED, Codes
-from services.risk.compiled import kernel
-from services.risk.fold import (
-    NOTHING,
-    Bools,
-    Column,
-    Finding,
-    Ints,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
+from libs.common.codes import UNAUTHORISED
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
+from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 
-Counts = NDArray[np.uint8]
+WEEKS_MAX = 16
+BITS, MOST_A_WEEK = np.uint64(4), np.uint64(15)
+ONE = np.uint64(1)
+
+LATELY = np.dtype(
+    [
+        # Unauthorised sessions in each of the latest school weeks, four bits a week, this one last.
+        ("weeks", np.uint64),
+        # In all of them.
+        ("total", np.int32),
+        # Ordinal of the morning of the day on which the threshold was met.
+        ("since", np.int32),
+        ("rings", np.bool_),
+    ],
+    align=True,
+)
 
 
-class Weeks(NamedTuple):
-    """Unauthorised sessions in each of the latest school weeks."""
+@inlined
+def _pass_week(mine: Any, weeks: int) -> None:
+    """Forget the first of so many weeks, and begin another."""
+    first = np.uint64(weeks - 1) * BITS
+    mine.total -= np.int64((mine.weeks >> first) & MOST_A_WEEK)
+    mine.weeks = (mine.weeks & ((ONE << first) - ONE)) << BITS
 
-    school_week: int
-    counts: Counts
-    """Shape (weeks, P); a week's row is its number modulo `weeks`."""
-    totals: Ints
-    """Unauthorised sessions in all the weeks that count, shape (P,)."""
-    rings: Bools
-    """Shape (P,)."""
-    since: Ints
-    """Ordinal of the morning of the day on which the threshold was met, shape (P,)."""
-    rung: Signals
+
+@inlined
+def _reaches_threshold(mine: Any, seen: Any, rule: Any) -> None:
+    weeks = np.int64(rule.weeks)
+    if mine.weeks:
+        for _ in range(min(seen.weeks_passed, weeks)):
+            _pass_week(mine, weeks)
+    if UNAUTHORISED[seen.code] and mine.weeks & MOST_A_WEEK < MOST_A_WEEK:
+        mine.weeks += ONE
+        mine.total += 1
+    rings = mine.total >= rule.sessions_min
+    if rings and not mine.rings:
+        mine.since = seen.ordinal // 2 * 2
+    mine.rings = rings
 
 
 @dataclass(frozen=True)
-class PenaltyThreshold:
+class PenaltyThreshold(PupilRule):
     """Pupils with ten unauthorised sessions within ten school weeks.
 
     G, N, O and U in any mix, with authorised absence in between; the ten weeks are this school week
@@ -55,6 +68,10 @@ class PenaltyThreshold:
     sessions_min: int = 10
     weeks: int = 10
 
+    each_day = False
+    remembers = LATELY
+    look = staticmethod(_reaches_threshold)
+    limits = (("weeks", 1, WEEKS_MAX),)
     kind = "penalty-threshold"
     clears = "This clears when the school weeks that count hold fewer such sessions."
     severities = (Severity.warning,)
@@ -76,23 +93,9 @@ class PenaltyThreshold:
         """Unauthorised sessions, and the school weeks that they lie within."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Weeks:
-        """Return weeks without absence."""
-        none = np.zeros(pupils, np.int32)
-        counts = np.zeros((self.weeks, pupils), np.uint8)
-        return Weeks(0, counts, none, np.zeros(pupils, np.bool_), none, NOTHING)
-
-    def step(self, state: Weeks, column: Column) -> tuple[Weeks, Signals]:
-        """Ring while the latest `weeks` school weeks hold `sessions_min` or more."""
-        week, counts, totals = column.school_week, state.counts.copy(), state.totals.copy()
-        of_weeks = (state.school_week, week, self.sessions_min)
-        if not _count(counts, totals, state.rings, column.codes, *of_weeks):
-            return Weeks(week, counts, totals, *state[3:]), state.rung
-        rings = totals >= self.sessions_min
-        met = rings & ~state.rings
-        since = np.where(met, np.int32(column.ordinal // 2 * 2), state.since)
-        rung = signals(rings, since, Severity.warning)
-        return Weeks(week, counts, totals, rings, since, rung), rung
+    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
+        """Return the mornings of the days on which the threshold was met."""
+        return np.ascontiguousarray(pupils["since"])
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the sessions within the ten weeks up to the day the threshold was met."""
@@ -109,34 +112,6 @@ class PenaltyThreshold:
         )
         facts = figures(sessions_missed=total, weeks=self.weeks)
         return Finding(text, {**facts, "sessions": sessions(record, counted)})
-
-
-@kernel((np.uint8, 2), np.int32, np.bool_, np.uint8, int, int, int)
-def _count(
-    counts: Counts,
-    totals: Ints,
-    rings: Bools,
-    codes: Codes,
-    latest: int,
-    week: int,
-    least: int,
-) -> bool:
-    """Forget the weeks that have passed since the latest, and count a session in this one.
-
-    Return whether others than those in `rings` reach the threshold.
-    """
-    for passed in range(latest + 1, week + 1):
-        row = counts[passed % len(counts)]
-        for p in range(len(codes)):
-            totals[p] -= row[p]
-            row[p] = 0
-    row, changed = counts[week % len(counts)], False
-    for p in range(len(codes)):
-        if UNAUTHORISED[codes[p]]:
-            row[p] += 1
-            totals[p] += 1
-        changed |= rings[p] != (totals[p] >= least)
-    return changed
 
 
 RULES = (PenaltyThreshold(),)

@@ -4,27 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from libs.common.codes import ABSENT, POSSIBLE
 from libs.common.school_day import academic_year_of, day_of
-from services.risk.compiled import kernel
-from services.risk.fold import (
-    NOTHING,
-    Bools,
-    Column,
-    Finding,
-    Ints,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import figures, sessions
-from services.risk.tallies import ILLNESS, TALLY
+from services.risk.tallies import ILLNESS, SESSIONS_A_DAY
 
 
 @cache
@@ -38,26 +28,32 @@ def former_schools(possible: int, missed: int) -> str:
     return f" Of these, {missed} of {possible} were at former schools." if possible else ""
 
 
-NONE_BROUGHT = np.zeros((2, 0), np.int32)
+RINGS = np.dtype([("rings", np.bool_)])
 
 
-class OfYear(NamedTuple):
-    """Whose bell rings in an academic year."""
+class OfYear(PupilRule):
+    """A rule on the counts of an academic year."""
 
-    academic_year: int
-    rings: Bools
-    """Shape (P,)."""
-    rung: Signals
+    each_day = False
+    remembers = RINGS
 
-    def taken_into(self, academic_year: int) -> "OfYear":
-        """Return this, or nobody where a year has begun since."""
-        if self.academic_year == academic_year:
-            return self
-        return OfYear(academic_year, np.zeros(len(self.rings), np.bool_), NOTHING)
+    def anchors(self, pupils: Rows, academic_year: int) -> int:
+        """Return the year's."""
+        return year_anchor(academic_year)
+
+
+@inlined
+def _missed_a_share(mine: Any, seen: Any, rule: Any) -> None:
+    # Whole numbers, so that exactly 10 % rings whatever 0.1 rounds to.
+    tally = seen.tally
+    rang = mine.rings and not seen.new_year
+    had, gone = tally.possible_in_all, tally.missed_in_all
+    enough = gone * 100 >= (rule.percent_clear if rang else rule.percent_min) * had
+    mine.rings = enough and had >= rule.possible_min and tally.possible > 0
 
 
 @dataclass(frozen=True)
-class RateOfAbsence:
+class RateOfAbsence(OfYear):
     """Pupils who have missed a share of their own possible sessions in the academic year so far.
 
     Args:
@@ -77,6 +73,7 @@ class RateOfAbsence:
     possible_min: int = 20
 
     limits = (("percent_min", 1, 100), ("percent_clear", 0, 100))
+    look = staticmethod(_missed_a_share)
     version = "3"
     emerging = False
     rank = 0
@@ -113,24 +110,6 @@ class RateOfAbsence:
             "possible_min": self.possible_min,
         }
 
-    def start(self, pupils: int) -> OfYear:
-        """Return a year in which nobody rings."""
-        return OfYear(0, np.zeros(pupils, np.bool_), NOTHING)
-
-    def step(self, state: OfYear, column: Column) -> tuple[OfYear, Signals]:
-        """Look at the counts; in integers, so that exactly 10 % rings whatever 0.1 rounds to."""
-        year, pupils = column.academic_year, column.tallies.pupils
-        state, brought = state.taken_into(year), column.brought
-        if brought is None:
-            brought = NONE_BROUGHT
-        limits = (self.percent_min, self.percent_clear, self.possible_min)
-        if not _ring(pupils, brought, state.rings, *limits, False):
-            return state, state.rung
-        rings = state.rings.copy()
-        _ring(pupils, brought, rings, *limits, True)
-        rung = signals(rings, year_anchor(year), self.severity)
-        return OfYear(year, rings, rung), rung
-
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year's figures so far."""
         year = academic_year_of(day_of(anchor))
@@ -150,33 +129,13 @@ class RateOfAbsence:
         return Finding(text, {**facts, "sessions": sessions(record, absent)})
 
 
-@kernel(TALLY, (np.int32, 2), np.bool_, int, int, int, bool)
-def _ring(
-    pupils: Rows,
-    brought: Ints,
-    rings: Bools,
-    percent: int,
-    clear: int,
-    possible_min: int,
-    write: bool,
-) -> bool:
-    """Return whether others ring now than those in `rings`, and write them there if told to."""
-    changed = False
-    for p in range(len(rings)):
-        here = pupils[p].possible
-        had, gone = here, pupils[p].missed
-        if brought.shape[1]:
-            had, gone = had + brought[0, p], gone + brought[1, p]
-        enough = gone * 100 >= (clear if rings[p] else percent) * had
-        ring = enough and had >= possible_min and here > 0
-        changed |= ring != rings[p]
-        if write:
-            rings[p] = ring
-    return changed
+@inlined
+def _was_ill(mine: Any, seen: Any, rule: Any) -> None:
+    mine.rings = seen.tally.ill >= SESSIONS_A_DAY * rule.days_min
 
 
 @dataclass(frozen=True)
-class SicknessReturn:
+class SicknessReturn(OfYear):
     """Pupils with fifteen school days of illness, in a row or in all, in the academic year.
 
     Source:
@@ -186,6 +145,7 @@ class SicknessReturn:
 
     days_min: int = 15
 
+    look = staticmethod(_was_ill)
     kind = "sickness-return"
     clears = "It is sent once, and stays open until the school year ends."
     severities = (Severity.notice,)
@@ -204,22 +164,6 @@ class SicknessReturn:
         """`days_min`: school days of code I."""
         return {"days_min": self.days_min}
 
-    def start(self, pupils: int) -> OfYear:
-        """Return a year in which nobody rings."""
-        return OfYear(0, np.zeros(pupils, np.bool_), NOTHING)
-
-    def step(self, state: OfYear, column: Column) -> tuple[OfYear, Signals]:
-        """Ring once for the year, from the session that completes `days_min` days."""
-        year = column.academic_year
-        state, least = state.taken_into(year), self.days_min * 2
-        if column.tallies.most_ill < least:
-            return state, state.rung
-        rings = state.rings.copy()
-        if not _is_due(column.tallies.pupils, rings, least):
-            return state, state.rung
-        rung = signals(rings, year_anchor(year), Severity.notice)
-        return OfYear(year, rings, rung), rung
-
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the days of illness in the year."""
         year = academic_year_of(day_of(anchor))
@@ -232,17 +176,6 @@ class SicknessReturn:
             "the school year ends."
         )
         return Finding(text, {"days": days, "sessions": sessions(record, ill)})
-
-
-@kernel(TALLY, np.bool_, int)
-def _is_due(pupils: Rows, rings: Bools, least: int) -> bool:
-    """Write into `rings` whose illness has come to so many sessions; return whether it is news."""
-    changed = False
-    for p in range(len(rings)):
-        due = pupils[p].ill >= least
-        changed |= due != rings[p]
-        rings[p] = due
-    return changed
 
 
 PERSISTENT = RateOfAbsence("persistent-absence", 10, 9, Severity.notice)

@@ -2,24 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from libs.common.codes import NUMBERS, POSSIBLE
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import (
-    NOTHING,
-    Bools,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import HARD, IN_SCHOOL, PUPIL_DAY, SOFT
+from libs.common.codes import POSSIBLE
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, Severity
+from services.risk.pupil_days import HARD, IN_SCHOOL, SOFT, SUSPENDED, Rows
 from services.risk.rules.evidence import (
     alike,
     before_in_words,
@@ -31,10 +21,9 @@ from services.risk.rules.evidence import (
     since_in_words,
     weighed,
 )
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
+from services.risk.rules.odds import OnOdds, gone_on, reaches
 from services.risk.rules.sudden_change import likelier_begun
 
-SUSPENDED = NUMBERS["E"]
 LONG_AGO = 10_000
 
 
@@ -44,6 +33,8 @@ RETURN = np.dtype(
         ("run", np.int16),
         # School days since the pupil came back; `LONG_AGO` when nothing is watched.
         ("days_back", np.int16),
+        # Suspended on the latest days, and not yet back.
+        ("suspended", np.bool_),
         ("rings", np.bool_),
         ("odds", np.float64),
     ],
@@ -51,18 +42,31 @@ RETURN = np.dtype(
 )
 
 
-class Return(NamedTuple):
-    """State."""
+@inlined
+def _likelier(day: Any, rule: Any) -> Any:
+    if day.free and not (day.left or (day.begins and day.shared)):
+        return likelier_begun(day, rule.rise_hard, rule.rise_soft)
+    return 1.0
 
-    pupils: Rows
-    """Of `RETURN`, shape (P,)."""
-    suspended: Bools
-    """Suspended on the latest days, and not yet back, shape (P,)."""
-    rung: Signals
+
+@inlined
+def _is_away_again(mine: Any, seen: Any, rule: Any) -> None:
+    day = seen.day
+    mine.suspended |= day.suspended
+    in_school = day.came and not day.absent
+    back = in_school and (mine.suspended or mine.run >= rule.long_days)
+    mine.days_back = 0 if back else min(mine.days_back + 1, LONG_AGO)
+    mine.run = 0 if in_school else min(mine.run + day.absent, LONG_AGO)
+    mine.suspended &= not in_school
+    often = rule.often if mine.days_back <= rule.watched_days else 0.0
+    if mine.odds == 0.0 and often == 0.0:
+        return  # as nearly always: there are no odds, and nothing makes any
+    mine.odds = gone_on(mine.odds, often, _likelier(day, rule))
+    mine.rings = reaches(mine.odds, rule, day.known) and not day.medical
 
 
 @dataclass(frozen=True)
-class Relapse:
+class Relapse(OnOdds):
     """Pupils away again and again within weeks of a suspension or of a long absence.
 
     More often, too, than was their habit: some are suspended who are often away in any case. What
@@ -90,6 +94,8 @@ class Relapse:
     needed: float = 3.9
 
     limits = (("rise_hard", 0.001, 0.6), ("rise_soft", 0.001, 0.3))
+    remembers = RETURN
+    look = staticmethod(_is_away_again)
     kind = "relapse"
     severities = (Severity.warning,)
     version = "4"
@@ -110,28 +116,11 @@ class Relapse:
         """Days of a long absence, days watched after it, rises looked for, and the odds needed."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Return:
+    def start(self, pupils: int) -> Rows:
         """Return nobody watched."""
-        nobody = np.zeros(pupils, RETURN)
+        nobody = super().start(pupils)
         nobody["days_back"] = LONG_AGO
-        return Return(nobody, np.zeros(pupils, np.bool_), NOTHING)
-
-    def step(self, state: Return, column: Column) -> tuple[Return, Signals]:
-        """Watch who comes back; ring when they are away again often enough."""
-        day = column.day
-        if column.has(SUSPENDED):
-            suspended = state.suspended | (column.codes == SUSPENDED)
-            state = Return(state.pupils, suspended, state.rung)
-        if day is None:
-            return state, state.rung
-        suspended = state.suspended.copy()
-        pupils, changed = _step(state.pupils, suspended, day.pupils, self._figures)
-        rung = signals(pupils["rings"], 0, Severity.warning) if changed else state.rung
-        return Return(pupils, suspended, rung), rung
-
-    @cached_property
-    def _figures(self) -> Rows:
-        return as_record(asdict(self))
+        return nobody
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the latest return, from what, and the absences since beside those before."""
@@ -167,37 +156,6 @@ class Relapse:
             elif suspended or absent[day].any():
                 since, run = since or number * 2, run + int(absent[day].any())
         return found
-
-
-FIGURES = record_of(Relapse().parameters)
-
-
-@inlined
-def _likelier(day: Any, rule: Any) -> Any:
-    if day.free and not (day.left or (day.begins and day.shared)):
-        return likelier_begun(day, rule.rise_hard, rule.rise_soft)
-    return 1.0
-
-
-@kernel(RETURN, np.bool_, PUPIL_DAY, FIGURES)
-def _step(before: Rows, suspended: Bools, today: Rows, figures: Rows) -> tuple[Rows, bool]:
-    """Take a day; who is in school is no longer suspended, which is written into `suspended`."""
-    after, rule, changed = before.copy(), figures[0], False
-    least = bar(rule.needed, 1.0)
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        in_school = day.came and not day.absent
-        back = in_school and (suspended[p] or pupil.run >= rule.long_days)
-        pupil.days_back = 0 if back else min(pupil.days_back + 1, LONG_AGO)
-        pupil.run = 0 if in_school else min(pupil.run + day.absent, LONG_AGO)
-        suspended[p] &= not in_school
-        often = rule.often if pupil.days_back <= rule.watched_days else 0.0
-        if pupil.odds == 0.0 and often == 0.0:
-            continue  # as nearly always: there are no odds, and nothing makes any
-        pupil.odds = gone_on(pupil.odds, often, _likelier(day, rule))
-        pupil.rings = reaches(pupil.odds, least, rule.needed, day.known) and not day.medical
-        changed |= pupil.rings != before[p].rings
-    return after, changed
 
 
 RULES = (Relapse(),)

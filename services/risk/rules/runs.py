@@ -2,65 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from libs.common.codes import POSSIBLE, UNAUTHORISED
-from services.risk.compiled import kernel
-from services.risk.fold import (
-    NOTHING,
-    Bools,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
 from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
-from services.risk.tallies import LEAVE, TALLY
+from services.risk.tallies import LEAVE, SESSIONS_A_DAY
 
-SESSIONS_A_DAY = 2
-
-
-class Run(NamedTuple):
-    """Whose present run of unauthorised sessions is long enough."""
-
-    rings: Bools
-    """Shape (P,)."""
-    rung: Signals
+RUN = np.dtype([("rings", np.bool_), ("since", np.int32)], align=True)
 
 
-def step_run(
-    run: Run, column: Column, least: int, least_after_leave: int, severity: Severity
-) -> tuple[Run, Signals]:
-    """Ring for runs of so many days or more, anchored at the run's first session."""
-    days, tallies, rung = min(least, least_after_leave), column.tallies, run.rung
-    if tallies.longest_run < days * SESSIONS_A_DAY and not len(rung.pupils):
-        return run, rung  # as nearly always
-    rings, pupils = run.rings.copy(), tallies.pupils
-    if not _ring(pupils, rings, least * SESSIONS_A_DAY, least_after_leave * SESSIONS_A_DAY):
-        return run, rung
-    rung = signals(rings, pupils["run_since"], severity)
-    return Run(rings, rung), rung
+class OnRuns(PupilRule):
+    """A rule on a pupil's present run of unauthorised sessions, anchored at the first of them."""
+
+    each_day = False
+    remembers = RUN
+
+    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
+        """Return the ordinals of the runs' first sessions."""
+        return np.ascontiguousarray(pupils["since"])
 
 
-@kernel(TALLY, np.bool_, int, int)
-def _ring(pupils: Rows, rings: Bools, least: int, least_after_leave: int) -> bool:
-    """Write into `rings` who rings now; return whether that changes anything."""
-    changed = False
-    for p in range(len(pupils)):
-        tally = pupils[p]
-        ring = tally.run >= (least_after_leave if tally.run_after_leave else least)
-        changed |= ring != rings[p]
-        rings[p] = ring
-    return changed
+@inlined
+def _ring_from(mine: Any, tally: Any, days: float) -> None:
+    mine.rings, mine.since = tally.run >= SESSIONS_A_DAY * days, tally.run_since
+
+
+@inlined
+def _has_run(mine: Any, seen: Any, rule: Any) -> None:
+    _ring_from(mine, seen.tally, rule.days_min)
+
+
+@inlined
+def _has_not_returned(mine: Any, seen: Any, rule: Any) -> None:
+    tally = seen.tally
+    _ring_from(mine, tally, rule.days_after_leave_min if tally.run_after_leave else rule.days_min)
 
 
 @dataclass(frozen=True)
-class TenDaysUnauthorised:
+class TenDaysUnauthorised(OnRuns):
     """Pupils absent without authority for a continuous ten school days.
 
     Half days count half; sessions that do not count neither break the run nor lengthen it.
@@ -71,6 +55,7 @@ class TenDaysUnauthorised:
 
     days_min: int = 10
 
+    look = staticmethod(_has_run)
     kind = "ten-days-unauthorised"
     clears = "A session attended, or authorised by a correction, clears this."
     severities = (Severity.warning,)
@@ -89,21 +74,13 @@ class TenDaysUnauthorised:
         """`days_min`: school days."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Run:
-        """Return no run for anybody."""
-        return Run(np.zeros(pupils, np.bool_), NOTHING)
-
-    def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
-        """Ring for runs of `days_min` days or more, anchored at the run's first session."""
-        return step_run(state, column, self.days_min, self.days_min, Severity.warning)
-
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the run from its first session."""
         return explain_run(record, anchor, "An attendance return to the local authority is due.")
 
 
 @dataclass(frozen=True)
-class MissingEducation:
+class MissingEducation(OnRuns):
     """Pupils whose continuous unauthorised absence calls for enquiries by school and authority.
 
     Twenty school days, or ten that follow leave from which the pupil did not return.
@@ -116,6 +93,7 @@ class MissingEducation:
     days_min: int = 20
     days_after_leave_min: int = 10
 
+    look = staticmethod(_has_not_returned)
     kind = "missing-education"
     clears = "A session attended, or authorised by a correction, clears this."
     severities = (Severity.urgent,)
@@ -136,15 +114,6 @@ class MissingEducation:
     def parameters(self) -> Mapping[str, Any]:
         """School days of continuous unauthorised absence, without and after leave."""
         return asdict(self)
-
-    def start(self, pupils: int) -> Run:
-        """Return no run for anybody."""
-        return Run(np.zeros(pupils, np.bool_), NOTHING)
-
-    def step(self, state: Run, column: Column) -> tuple[Run, Signals]:
-        """Ring for long enough runs, anchored at the run's first session."""
-        days = (self.days_min, self.days_after_leave_min)
-        return step_run(state, column, *days, Severity.urgent)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the run from its first session, and whether it followed leave."""

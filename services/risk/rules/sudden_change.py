@@ -2,24 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import (
-    NOTHING,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import PUPIL_DAY
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, Severity
 from services.risk.rules.evidence import change_in_words
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
+from services.risk.rules.odds import OnOdds, gone_on, reaches
 
 CHANCE_MAX, BOTH_MAX = 0.7, 0.93
 """After a change an absence is never surer than this."""
@@ -36,16 +26,61 @@ CHANGE = np.dtype(
 )
 
 
-class Change(NamedTuple):
-    """State."""
+@inlined
+def _rises(rule: Any) -> Any:
+    """Return each change's rise of hard and of soft absence, and how often it begins."""
+    return (
+        (rule.slight_hard, rule.slight_soft, rule.slight_often),
+        (rule.middling_hard, rule.middling_soft, rule.middling_often),
+        (rule.steep_hard, rule.steep_soft, rule.steep_often),
+        (rule.unexplained_hard, 0.0, rule.unexplained_often),
+    )
 
-    pupils: Rows
-    """Of `CHANGE`, shape (P,)."""
-    rung: Signals
+
+@inlined
+def likelier_begun(day: Any, more_hard: float, more_soft: float) -> Any:
+    """Return how much likelier it is after a rise by these that absence began, or did not."""
+    hard = min(day.hard_chance + more_hard, CHANCE_MAX)
+    soft = min(day.soft_chance + more_soft, CHANCE_MAX)
+    if day.begins:
+        return hard / day.hard_chance if day.hard else soft / day.soft_chance
+    usual = 1 - min(day.hard_chance + day.soft_chance, BOTH_MAX)
+    return (1 - min(hard + soft, BOTH_MAX)) / usual
+
+
+@inlined
+def _likelier(day: Any, rise: Any, again: Any) -> Any:
+    if day.left or (day.begins and day.shared):  # that is another rule's, or the school's
+        return 1.0
+    if day.free:
+        return likelier_begun(day, rise[0], rise[1])
+    if day.goes_on and rise[1] > 0:
+        return (again[0] if day.hard else again[1]) if day.absent else again[2]
+    return 1.0
+
+
+@inlined
+def _has_changed(mine: Any, seen: Any, rule: Any) -> None:
+    day = seen.day
+    if not (day.free or day.goes_on):
+        return
+    total, rises, again = 0.0, _rises(rule), (rule.again_hard, rule.again_soft, rule.ended)
+    # All ratios before any odds are written: what is written might be part of the day, for all that
+    # the compiler knows, and it would read the day anew.
+    ratios = (
+        _likelier(day, rises[0], again),
+        _likelier(day, rises[1], again),
+        _likelier(day, rises[2], again),
+        _likelier(day, rises[3], again),
+    )
+    for n in range(RISES):
+        mine.odds[n] = gone_on(mine.odds[n], rises[n][2], ratios[n])
+        total += mine.odds[n]
+    mine.rings = reaches(total, rule, day.known) and not day.medical
 
 
 @dataclass(frozen=True)
-class SuddenChange:
+class SuddenChange(OnOdds):
     """Pupils for whom absences begin more often than their habit and the school's day account for.
 
     The odds of four changes are added up: a slight, a middling and a steep rise, and one of absence
@@ -89,6 +124,8 @@ class SuddenChange:
         for code in ("hard", "soft")
         if (size, code) != ("unexplained", "soft")
     )
+    remembers = CHANGE
+    look = staticmethod(_has_changed)
     kind = "sudden-change"
     severities = (Severity.notice,)
     version = "4"
@@ -109,80 +146,9 @@ class SuddenChange:
         """Rises looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Change:
-        """Return no odds."""
-        return Change(np.zeros(pupils, CHANGE), NOTHING)
-
-    def step(self, state: Change, column: Column) -> tuple[Change, Signals]:
-        """Weigh a complete day; ring from the bar upwards."""
-        day = column.day
-        if day is None:
-            return state, state.rung
-        pupils, changed = _step(state.pupils, day.pupils, self._figures)
-        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
-        return Change(pupils, rung), rung
-
-    @cached_property
-    def _figures(self) -> Rows:
-        return as_record(asdict(self))
-
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the latest weeks beside what was before."""
         return change_in_words(record)
-
-
-FIGURES = record_of(SuddenChange().parameters)
-
-
-@inlined
-def _rises(rule: Any) -> Any:
-    """Return each change's rise of hard and of soft absence, and how often it begins."""
-    return (
-        (rule.slight_hard, rule.slight_soft, rule.slight_often),
-        (rule.middling_hard, rule.middling_soft, rule.middling_often),
-        (rule.steep_hard, rule.steep_soft, rule.steep_often),
-        (rule.unexplained_hard, 0.0, rule.unexplained_often),
-    )
-
-
-@inlined
-def likelier_begun(day: Any, more_hard: float, more_soft: float) -> Any:
-    """Return how much likelier it is after a rise by these that absence began, or did not."""
-    hard = min(day.hard_chance + more_hard, CHANCE_MAX)
-    soft = min(day.soft_chance + more_soft, CHANCE_MAX)
-    if day.begins:
-        return hard / day.hard_chance if day.hard else soft / day.soft_chance
-    usual = 1 - min(day.hard_chance + day.soft_chance, BOTH_MAX)
-    return (1 - min(hard + soft, BOTH_MAX)) / usual
-
-
-@inlined
-def _likelier(day: Any, rise: Any, again: Any) -> Any:
-    if day.left or (day.begins and day.shared):  # that is another rule's, or the school's
-        return 1.0
-    if day.free:
-        return likelier_begun(day, rise[0], rise[1])
-    if day.goes_on and rise[1] > 0:
-        return (again[0] if day.hard else again[1]) if day.absent else again[2]
-    return 1.0
-
-
-@kernel(CHANGE, PUPIL_DAY, FIGURES)
-def _step(before: Rows, today: Rows, figures: Rows) -> tuple[Rows, bool]:
-    after, rule, changed = before.copy(), figures[0], False
-    least = bar(rule.needed, 1.0)
-    rises, again = _rises(rule), (rule.again_hard, rule.again_soft, rule.ended)
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        total = 0.0
-        if day.free or day.goes_on:
-            for n in range(RISES):
-                ratio = _likelier(day, rises[n], again)
-                pupil.odds[n] = gone_on(pupil.odds[n], rises[n][2], ratio)
-                total += pupil.odds[n]
-            pupil.rings = reaches(total, least, rule.needed, day.known) and not day.medical
-        changed |= pupil.rings != before[p].rings
-    return after, changed
 
 
 RULES = (SuddenChange(),)

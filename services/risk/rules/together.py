@@ -18,11 +18,11 @@ from services.risk.fold import (
     PupilRecord,
     Severity,
     Signals,
+    as_record,
     signals,
 )
-from services.risk.pupil_days import HARD, PUPIL_DAY
+from services.risk.pupil_days import HARD, PUPIL_DAY, Rows
 from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words, weighed
-from services.risk.rules.odds import Rows, as_record, record_of
 
 TODAY = np.uint64(1)
 
@@ -118,7 +118,7 @@ def _began(record: PupilRecord) -> NDArray[np.bool_]:
     return np.asarray(HARD[record.codes] & np.isin(numbers, begins))
 
 
-FIGURES = record_of(GroupAbsence().parameters)
+FIGURES = as_record(GroupAbsence().parameters).dtype
 
 
 @inlined

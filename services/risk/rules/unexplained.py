@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import NUMBERS, Codes
+from libs.common.codes import Codes
 from services.risk.compiled import kernel
 from services.risk.fold import NOTHING, Column, Finding, Ints, PupilRecord, Severity, Signals
 from services.risk.rules.evidence import figures, in_words, sessions
-
-NO_REASON = NUMBERS["N"]
+from services.risk.tallies import NO_REASON
 
 
 class RecentDays(NamedTuple):
@@ -73,7 +72,8 @@ class UnexplainedAbsence:
     def step(self, state: RecentDays, column: Column) -> tuple[RecentDays, Signals]:
         """Ring for each recent day on which an N stands, anchored at that day's morning."""
         rung = state.rung
-        if not (len(rung.pupils) or _concerns(column.codes, column.worker)):
+        concerns = column.tallies.without_reason and _concerns(column.codes, column.worker)
+        if not (len(rung.pupils) or concerns):
             return state, rung  # as nearly always; there is nothing in its days to forget
         mornings, severities = state.mornings.copy(), state.severities.copy()
         days = len(mornings)
@@ -184,7 +184,7 @@ class ReasonOverdue:
         if state.academic_year != column.academic_year:
             fresh = self.start(len(column.codes))
             state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
-        without = column.has(NO_REASON)
+        without = column.tallies.without_reason > 0
         if not (without or any(state.mornings)):
             return state, state.rung  # nothing waits, whatever days pass
         mornings, runs, rung = list(state.mornings), state.runs.copy(), state.rung

@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import POSSIBLE
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import (
-    NOTHING,
-    Column,
-    Finding,
-    PupilRecord,
-    Severity,
-    Signals,
-    signals,
-)
-from services.risk.pupil_days import HARD, PUPIL_DAY, SOFT
+from services.risk.compiled import inlined
+from services.risk.fold import Finding, PupilRecord, Severity
+from services.risk.pupil_days import HARD, SOFT, Rows
 from services.risk.rules.evidence import (
     alike,
     before_in_words,
@@ -30,7 +21,8 @@ from services.risk.rules.evidence import (
     since_in_words,
     weighed,
 )
-from services.risk.rules.odds import Rows, as_record, bar, gone_on, reaches, record_of
+from services.risk.rules.odds import OnOdds, gone_on, reaches
+from services.risk.usual import WEEKEND
 
 NAMES = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
@@ -42,29 +34,54 @@ UNREMARKABLE = 1.0
 WEEK = np.dtype(
     [
         # For each weekday.
-        ("odds", np.float64, 5),
+        ("odds", np.float64, WEEKEND),
         # What the latest day multiplied them by, if an absence began on it; else 1.
         ("latest", np.float64),
         # Absences that have begun on each weekday since it was last unremarkable.
-        ("times", np.int16, 5),
+        ("times", np.int16, WEEKEND),
         ("rings", np.bool_),
     ],
     align=True,
 )
 
 
-class Week(NamedTuple):
-    """State."""
+@inlined
+def _likelier(day: Any, rule: Any) -> Any:
+    if day.begins:
+        if day.hard:
+            return max(rule.chance * rule.hard, day.hard_chance) / day.hard_chance
+        return max(rule.chance * (1 - rule.hard), day.soft_chance) / day.soft_chance
+    return (1 - rule.chance) / (1 - min(day.hard_chance + day.soft_chance, rule.chance))
 
-    pupils: Rows
-    """Of `WEEK`, shape (P,)."""
-    weekday: int
-    """The latest day's."""
-    rung: Signals
+
+@inlined
+def _is_a_habit(mine: Any, seen: Any, rule: Any) -> None:
+    day, school = seen.day, seen.school
+    weekday = school.weekday
+    if weekday >= WEEKEND or not (day.free or day.goes_on):
+        return
+    if day.absent and day.goes_on and mine.latest > 1:
+        mine.odds[school.weekday_before] /= mine.latest
+        mine.times[school.weekday_before] -= 1
+    mine.latest = 1.0
+    # A day in the middle of an absence says nothing either way.
+    if day.free and not (day.begins and day.shared):
+        ratio = _likelier(day, rule)
+        mine.odds[weekday] = gone_on(mine.odds[weekday], rule.often, ratio)
+        if day.begins:
+            mine.latest = ratio
+            mine.times[weekday] += 1
+        elif mine.odds[weekday] < UNREMARKABLE:
+            mine.times[weekday] = 0
+    times, odds = 0, 0.0
+    for n in range(WEEKEND):
+        times, odds = max(times, mine.times[n]), odds + mine.odds[n]
+    rings = times >= rule.times_min and reaches(odds, rule, day.known)
+    mine.rings = rings and not day.medical
 
 
 @dataclass(frozen=True)
-class WeekdayPattern:
+class WeekdayPattern(OnOdds):
     """Pupils whose absences begin, and end, on the same weekday again and again.
 
     An absence that goes on into the next day is an illness more likely than a habit: what it added
@@ -89,6 +106,8 @@ class WeekdayPattern:
     times_min: int = 2
 
     limits = (("chance", 0.05, 0.95), ("hard", 0.01, 0.99))
+    remembers = WEEK
+    look = staticmethod(_is_a_habit)
     kind = "weekday-pattern"
     severities = (Severity.notice,)
     version = "5"
@@ -109,31 +128,17 @@ class WeekdayPattern:
         """The habit looked for, and the odds needed (natural logarithm)."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Week:
+    def start(self, pupils: int) -> Rows:
         """Return no odds."""
-        none = np.zeros(pupils, WEEK)
+        none = super().start(pupils)
         none["latest"] = 1
-        return Week(none, 0, NOTHING)
-
-    def step(self, state: Week, column: Column) -> tuple[Week, Signals]:
-        """Weigh a complete day for its weekday; ring from the bar upwards."""
-        day = column.day
-        if day is None or day.weekday > 4:
-            return state, state.rung
-        days = (state.weekday, day.weekday)
-        pupils, changed = _step(state.pupils, day.pupils, self._figures, *days)
-        rung = signals(pupils["rings"], 0, Severity.notice) if changed else state.rung
-        return Week(pupils, day.weekday, rung), rung
-
-    @cached_property
-    def _figures(self) -> Rows:
-        return as_record(asdict(self))
+        return none
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the weekday most often missed lately, the same weekday before, and the others."""
         lately, absent = recent_marks(record, 50), weighed(record)
         weekdays = (record.ordinals // 2 - 1) % 7
-        days = [_days(record, absent & lately & (weekdays == n)) for n in range(5)]
+        days = [_days(record, absent & lately & (weekdays == n)) for n in range(WEEKEND)]
         most = int(np.argmax(days))
         that, possible = weekdays == most, POSSIBLE[record.codes]
         of, others = _days(record, possible & lately & that), sum(days) - days[most]
@@ -160,49 +165,6 @@ class WeekdayPattern:
 
 def _days(record: PupilRecord, chosen: NDArray[np.bool_]) -> int:
     return len(np.unique(record.ordinals[chosen] // 2))
-
-
-FIGURES = record_of(WeekdayPattern().parameters)
-
-
-@inlined
-def _likelier(day: Any, rule: Any) -> Any:
-    if day.begins:
-        if day.hard:
-            return max(rule.chance * rule.hard, day.hard_chance) / day.hard_chance
-        return max(rule.chance * (1 - rule.hard), day.soft_chance) / day.soft_chance
-    return (1 - rule.chance) / (1 - min(day.hard_chance + day.soft_chance, rule.chance))
-
-
-@kernel(WEEK, PUPIL_DAY, FIGURES, int, int)
-def _step(before: Rows, today: Rows, figures: Rows, latest: int, weekday: int) -> tuple[Rows, bool]:
-    """Weigh a day; `latest` is the weekday of the one before it."""
-    after, rule, changed = before.copy(), figures[0], False
-    least = bar(rule.needed, 1.0)
-    for p in range(len(today)):
-        day, pupil = today[p], after[p]
-        if not (day.free or day.goes_on):
-            continue
-        if day.absent and day.goes_on and pupil.latest > 1:
-            pupil.odds[latest] /= pupil.latest
-            pupil.times[latest] -= 1
-        pupil.latest = 1.0
-        # A day in the middle of an absence says nothing either way.
-        if day.free and not (day.begins and day.shared):
-            ratio = _likelier(day, rule)
-            pupil.odds[weekday] = gone_on(pupil.odds[weekday], rule.often, ratio)
-            if day.begins:
-                pupil.latest = ratio
-                pupil.times[weekday] += 1
-            elif pupil.odds[weekday] < UNREMARKABLE:
-                pupil.times[weekday] = 0
-        times, odds = 0, 0.0
-        for n in range(5):
-            times, odds = max(times, pupil.times[n]), odds + pupil.odds[n]
-        rings = times >= rule.times_min and reaches(odds, least, rule.needed, day.known)
-        pupil.rings = rings and not day.medical
-        changed |= pupil.rings != before[p].rings
-    return after, changed
 
 
 RULES = (WeekdayPattern(),)

@@ -1,0 +1,197 @@
+"""Each pupil: the two compiled loops over a school's pupils, one for sessions and one for days.
+
+What all rules are given is counted in them, and the shipped rules look (`services.risk.looks`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from libs.common.codes import POSSIBLE, Codes
+from services.risk.compiled import kernel
+from services.risk.days import Day, Diary
+from services.risk.fold import Column, Ints, PupilDay, PupilSession
+from services.risk.habits import HABITS, remember_day, seen, weigh
+from services.risk.looks import OF_DAYS, OF_SESSIONS, Running, in_turn
+from services.risk.pupil_days import Rows
+from services.risk.stories import STORY, go_on, start_stories
+from services.risk.tallies import NO_REASON, TALLY, Tallies, count
+from services.risk.usual import (
+    SCHOOL_DAY,
+    USUAL,
+    YEAR_GROUPS,
+    compare,
+    compare_school,
+    shares,
+    start_school_day,
+    start_usual,
+)
+from services.risk.whole_school import SUDDEN
+
+EVERY = -1
+"""All places, as bits: where an academic year begins, whose anchors are the year's rings anew."""
+NONE_BROUGHT, NO_GROUPS = np.zeros((2, 0), np.int32), np.zeros(0, np.uint8)
+
+
+_look_at_session, _look_at_day = in_turn(OF_SESSIONS.rules), in_turn(OF_DAYS.rules)
+
+
+class Sessions(NamedTuple):
+    """State after a session. P is the number of pupils."""
+
+    academic_year: int
+    school_week: int
+    tallies: Rows
+    """Of `TALLY`, shape (P,)."""
+    rules: Rows
+    """Of `OF_SESSIONS.record`, shape (P,)."""
+
+
+def start_sessions(pupils: int) -> Sessions:
+    """Return the state before the first session."""
+    return Sessions(0, 0, np.zeros(pupils, TALLY), OF_SESSIONS.start(pupils))
+
+
+def take_session(
+    before: Sessions, column: Column, running: Running
+) -> tuple[Sessions, Tallies, int]:
+    """Count a session for each pupil, and let rules look at it.
+
+    Returns:
+        Also the tallies after it, and as bits the places of rules whose bells are not as before.
+    """
+    year, week = column.academic_year, column.school_week
+    new_year = year != before.academic_year
+    brought = NONE_BROUGHT if column.brought is None else column.brought
+    tallies, rules, changed, *counts = _take_session(
+        before.tallies, before.rules, column.codes, brought, running.figures, column.ordinal,
+        week - before.school_week, new_year,
+    )  # fmt: skip
+    after = Sessions(year, week, tallies, rules)
+    return after, Tallies(tallies, *counts), EVERY if new_year else changed
+
+
+@kernel(TALLY, OF_SESSIONS.record, np.uint8, (np.int32, 2), OF_SESSIONS.figures, int, int, bool)
+def _take_session(  # noqa: PLR0913  (one call into compiled code)
+    tallies: Rows,
+    rules: Rows,
+    codes: Codes,
+    brought: Ints,
+    figures: Rows,
+    ordinal: int,
+    weeks_passed: int,
+    new_year: bool,
+) -> tuple[Rows, Rows, int, int, int, int]:
+    tallies, rules = tallies.copy(), rules.copy()
+    changed, without_reason, away, of = 0, 0, 0, 0
+    for p in range(len(codes)):
+        tally, code = tallies[p], codes[p]
+        count(tally, code, ordinal, new_year)
+        tally.possible_in_all, tally.missed_in_all = tally.possible, tally.missed
+        if brought.shape[1]:
+            tally.possible_in_all += brought[0, p]
+            tally.missed_in_all += brought[1, p]
+        without_reason += code == NO_REASON
+        away += SUDDEN[code]
+        of += POSSIBLE[code]
+        seen = PupilSession(tally, code, ordinal, weeks_passed, new_year)
+        changed |= _look_at_session(rules[p], seen, figures[0])[0]
+    return tallies, rules, changed, without_reason, away, of
+
+
+class Days(NamedTuple):
+    """State after a complete school day."""
+
+    academic_year: int
+    number: int
+    """School days so far."""
+    habits: Rows
+    """Of `HABITS`, shape (P,)."""
+    usual: Rows
+    """Of `USUAL`, shape (2,): the school's, for hard and for soft absence."""
+    school: Rows
+    """Of `SCHOOL_DAY`, shape (1,)."""
+    rules: Rows
+    """Of `OF_DAYS.record`, shape (P,)."""
+    stories: Rows
+    """Of `STORY`, shape (P,)."""
+
+
+class DayTaken(NamedTuple):
+    """What a complete day brings."""
+
+    day: Day
+    changed: int
+    """As bits, the places of rules whose bells are not as before."""
+    ended: int
+    """As bits, the places of rules of whose stories one has ended."""
+
+
+def start_days(pupils: int) -> Days:
+    """Return the state before the first day."""
+    habits, rules = np.zeros(pupils, HABITS), OF_DAYS.start(pupils)
+    return Days(0, 0, habits, start_usual(), start_school_day(), rules, start_stories(pupils))
+
+
+def take_day(
+    before: Days, halves: Diary, column: Column, running: Running
+) -> tuple[Days, DayTaken | None]:
+    """Put a day together, and let rules look at it; None: no register of it came at all.
+
+    Args:
+        halves: the day, complete.
+        column: the session that completed it, with what is known of it so far.
+    """
+    year = column.academic_year
+    new_year = year != before.academic_year
+    groups = NO_GROUPS if column.year_groups is None else column.year_groups
+    today, counted, changed, ended, *after = _take_day(
+        halves.morning, halves.afternoon, groups, column.tallies.pupils, before.habits,
+        before.usual, before.school, before.rules, before.stories, running.figures,
+        halves.weekday, before.number, column.school.mass, new_year,
+    )  # fmt: skip
+    if not counted:
+        return before, None
+    days = Days(year, before.number + 1, *after)
+    day = Day(halves.weekday, today, days.school)
+    return days, DayTaken(day, EVERY if new_year else changed, ended)
+
+
+@kernel(
+    np.uint8, np.uint8, np.uint8, TALLY, HABITS, USUAL, SCHOOL_DAY, OF_DAYS.record, STORY,
+    OF_DAYS.figures, int, int, bool, bool,
+)  # fmt: skip
+def _take_day(  # noqa: PLR0913  (one call into compiled code)
+    am: Codes,
+    pm: Codes,
+    year_groups: Codes,
+    tallies: Rows,
+    habits: Rows,
+    usual: Rows,
+    school: Rows,
+    rules: Rows,
+    stories: Rows,
+    figures: Rows,
+    weekday: int,
+    days: int,
+    mass: bool,
+    new_year: bool,
+) -> tuple[Rows, int, int, int, Rows, Rows, Rows, Rows, Rows]:
+    today, counted = seen(am, pm, habits)
+    changed, ended = 0, 0
+    if not counted:
+        return today, counted, changed, ended, habits, usual, school, rules, stories
+    before, usual, school = usual, usual.copy(), school.copy()
+    habits, rules, stories = habits.copy(), rules.copy(), stories.copy()
+    times = compare(today, before, usual, year_groups, weekday)
+    compare_school(today, school[0], weekday, new_year)
+    expected, taken_for = shares(before), np.zeros((2, YEAR_GROUPS))
+    for p in range(len(today)):
+        day, group = today[p], year_groups[p] if len(year_groups) else 0
+        weigh(day, habits[p], expected, times, taken_for, group, days, mass)
+        remember_day(habits[p], day, am[p], pm[p])
+        one = PupilDay(day, tallies[p], school[0])
+        others, day.ringing = _look_at_day(rules[p], one, figures[0])
+        changed |= others
+        ended |= go_on(stories[p], day)
+    return today, counted, changed, ended, habits, usual, school, rules, stories
