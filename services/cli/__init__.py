@@ -1,5 +1,6 @@
 """The `firstbell` command: parse, call, print. A file for each group of commands."""
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -39,7 +40,11 @@ class OnDemand(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         file, _, name = COMMANDS[cmd_name].partition(":")
+        # What is imported stays: to search it for garbage meanwhile takes a tenth of a start.
+        gc.disable()
         found = getattr(import_module(f"{__name__}.{file}"), name)
+        gc.freeze()
+        gc.enable()
         if isinstance(found, typer.Typer):
             command: Any = typer.main.get_group(found)
         else:
