@@ -7,7 +7,6 @@ from libs.common.service import event_log
 from libs.common.settings import ServiceSettings
 from services.notify.channels.channel import Channel
 from services.notify.channels.feed import Feed
-from services.notify.channels.smtp import Smtp
 from services.notify.channels.webhook import Webhooks
 from services.notify.secrets import Vault
 from services.notify.vocabulary import ChannelKind
@@ -25,7 +24,7 @@ def channels_of(settings: ServiceSettings, vault: Vault) -> Mapping[ChannelKind,
         "feed": lambda: Feed(event_log(settings)),
     }
     if settings.smtp_host is not None:
-        found["email"] = lambda: Smtp(settings)
+        found["email"] = lambda: _smtp(settings)
     if settings.govuk_notify_email_template is not None:
         found["email"] = lambda: _govuk_notify(settings, "email")
     if settings.govuk_notify_text_template is not None:
@@ -33,8 +32,16 @@ def channels_of(settings: ServiceSettings, vault: Vault) -> Mapping[ChannelKind,
     return found
 
 
+# Each client is a fiftieth to a tenth of a second of a start: only who uses it loads it.
+
+
+def _smtp(settings: ServiceSettings) -> Channel:
+    from services.notify.channels.smtp import Smtp
+
+    return Smtp(settings)
+
+
 def _govuk_notify(settings: ServiceSettings, kind: Literal["email", "text"]) -> Channel:
-    # Its client is a tenth of a second of a start: only who uses it loads it.
     from services.notify.channels.govuk_notify import GovukNotify
 
     return GovukNotify(settings, kind)
