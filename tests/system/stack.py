@@ -106,6 +106,14 @@ class Stack:
             process.wait(15)
 
 
+class Named(Stack):
+    """A stack whose processes have their names again: they wait for no dead ones to be given up."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data)
+        self.env["FIRSTBELL_INSTANCE"] = "named"
+
+
 LEDGER_KEY = base64.b64encode(bytes(range(32)))
 """Of all that share a database, as docs/deploy.md has it: they prove one ledger."""
 AStack = TypeVar("AStack", bound=Stack)
