@@ -115,12 +115,14 @@ def is_deadlock(error: Exception) -> bool:
 def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         address, tls = postgres_tls(url)
+        # To compile a query takes PostgreSQL longer than ours take to run.
+        session = {"search_path": service, "jit": "off"}
         return create_async_engine(
             address,
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=10,
-            connect_args={"server_settings": {"search_path": service}, "timeout": 5, **tls},
+            connect_args={"server_settings": session, "timeout": 5, **tls},
         )
     engine = create_async_engine(
         url,
