@@ -1,6 +1,7 @@
 """Real servers on real sockets: for one app, and for what others run at the edge."""
 
 import socket
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -126,12 +127,19 @@ class QuietHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Threading(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of a fault, but not that who asked has gone: senders are killed, and meant to be."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class HttpServer(Server):
     """Answers requests on a free port of 127.0.0.1, each in a thread."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Threading(("127.0.0.1", 0), handler)
         self._server.timeout = 0.05
 
     def url(self, path: str = "") -> str:

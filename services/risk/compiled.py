@@ -1,8 +1,8 @@
 """Compiled code: loops over a school's pupils as machine code.
 
-A register costs a rule a microsecond or two this way: NumPy would spend that on each of its dozens
-of operations, whatever the number of pupils. A rule need not use it; `docs/architecture.md` says
-why the catalogue does.
+A pupil's session costs a rule some nanoseconds this way: NumPy would spend a microsecond on each of
+its dozens of operations, whatever the number of pupils. A rule need not use it;
+`docs/architecture.md` says why the catalogue does.
 
 Same figures everywhere: the code is made for any processor of its kind, not for the one it runs on,
 operations are neither reordered nor fused, and `thousandths` rounds what a machine's own logarithm
@@ -27,7 +27,7 @@ from numba.core.runtime import rtsys
 Function = TypeVar("Function", bound=Callable[..., Any])
 CHECKED = "FIRSTBELL_TEST_CHECKED_KERNELS" in environ
 """Whether each call's arguments are held against the declared types, as the test suite does: that
-takes a third of a microsecond, and a register is some thirty calls."""
+takes a third of a microsecond."""
 OPTIONS = {"error_model": "numpy"}
 FULLY_INLINED = {**OPTIONS, "forceinline": True}
 SCALARS = {bool: numba.boolean, int: numba.int64, float: numba.float64}

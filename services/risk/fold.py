@@ -63,10 +63,6 @@ class Column(NamedTuple):
     day: Day | None = None
     """The school day that this session completes, for rules on habits; None: it completes none."""
 
-    def has(self, code: int) -> bool:
-        """Whether any pupil's mark has this code number."""
-        return code in self.codes.tobytes()
-
     @property
     def possible(self) -> Bools:
         """Sessions that count, bool, shape (P,)."""
