@@ -142,11 +142,14 @@ def every(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
 
 
 def dead_letters(house: Told) -> int:
-    """Return how many records were put aside."""
+    """Return how many records were put aside; -1 while nobody can say."""
     found = 0.0
     for name in SERVICES:
-        with house.client(name) as client:
-            text = client.get(f"/{name}/metrics").text
+        try:
+            with house.client(name) as client:
+                text = client.get(f"/{name}/metrics").raise_for_status().text
+        except httpx.HTTPError:
+            return -1
         found += sum(v for key, v in _samples(text, name) if key == "firstbell_dead_letters")
     return int(found)
 
