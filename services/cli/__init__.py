@@ -1,11 +1,12 @@
 """The `firstbell` command: parse, call, print. A file for each group of commands."""
 
-import gc
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from services.cli.uncollected import uncollected
 
 COMMANDS = {
     "up": "stack:up",
@@ -40,11 +41,8 @@ class OnDemand(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         file, _, name = COMMANDS[cmd_name].partition(":")
-        # What is imported stays: to search it for garbage meanwhile takes a tenth of a start.
-        gc.disable()
-        found = getattr(import_module(f"{__name__}.{file}"), name)
-        gc.freeze()
-        gc.enable()
+        with uncollected():
+            found = getattr(import_module(f"{__name__}.{file}"), name)
         if isinstance(found, typer.Typer):
             command: Any = typer.main.get_group(found)
         else:

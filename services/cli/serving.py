@@ -3,7 +3,6 @@
 `serve` imports its one service alone, so that after a kill it serves a second or two sooner.
 """
 
-import gc
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
@@ -17,6 +16,7 @@ from fastapi import FastAPI
 from libs.common.logs import configure
 from libs.common.settings import ServiceSettings, SettingsRefused
 from libs.common.tls import check, server_options
+from services.cli.uncollected import uncollected
 from services.mounting import mount_all
 
 Port = Annotated[int, typer.Option(min=0, max=65535)]
@@ -39,28 +39,28 @@ def serve(
     port: Port = 8000,
 ) -> None:
     """Run one service from the settings in `FIRSTBELL_…` variables."""
-    gc.disable()  # until `run` has built the app: what is imported stays
     # NumPy's linear algebra, of which no service asks anything, begins with a thread for each core,
     # and each spins for a tenth of a second.
     environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     settings = ServiceSettings.from_environment()
     configure(settings.log_level)
+    run(lambda: _only(service, settings), host, port, settings)
+
+
+def _only(service: Service, settings: ServiceSettings) -> FastAPI:
     create = import_module(f"services.{service}.main").create_app
-    run(lambda: mount_all({f"/{service}": create(settings)}), host, port, settings)
+    return mount_all({f"/{service}": create(settings)})
 
 
 def run(build: Callable[[], FastAPI], host: str, port: int, settings: ServiceSettings) -> None:
     """Build an app and serve it; say so, and end, where the settings cannot be used."""
     try:
         check(settings)
-        application = build()
+        with uncollected():
+            application = build()
     except SettingsRefused as error:
         typer.echo(f"Not started: {error}", err=True)
         raise typer.Exit(1) from None
-    # What is there now stays till the end: to search it for garbage, again and again while it comes
-    # to be and now and then later, takes a sixth of the start.
-    gc.freeze()
-    gc.enable()
     uvicorn.run(
         application,
         host=host,
