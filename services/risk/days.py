@@ -1,10 +1,7 @@
-"""Days: what rules on emerging patterns see of a whole school day, put together once for all.
+"""Days: a school day's two sessions, read together, for rules on emerging patterns.
 
-A habit shows in days and spells, not in single sessions: an illness of three days is one event,
-and a day on which half the school is away says little about a pupil. So the two sessions of a day
-are read together, a pupil's absence is told apart into its beginning and its going on, and each day
-says how much more absence began in the school, and in the pupil's year group, than usually does on
-that weekday.
+A habit shows in days and spells, not in single sessions: an illness of three days is one event.
+What a day says of each pupil is put together in `services.risk.habits`.
 """
 
 from typing import NamedTuple

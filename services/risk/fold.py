@@ -217,9 +217,9 @@ class PupilDay(NamedTuple):
 
 
 class PupilRule(ABC):
-    """A rule that looks at one pupil at a time: the base of the shipped ones.
+    """A rule that looks at one pupil at a time: the base of most shipped ones.
 
-    All of them are one compiled loop over a school's pupils (`services.risk.each_pupil`): a call
+    All of them are two compiled loops over a school's pupils (`services.risk.each_pupil`): a call
     into compiled code costs more than looking at a pupil.
     """
 
@@ -228,7 +228,7 @@ class PupilRule(ABC):
     each_day: ClassVar[bool]
     """Whether it looks at complete school days, and not at single sessions."""
     remembers: ClassVar["np.dtype[np.void]"]
-    """What it keeps of each pupil: a record with the field `rings`, bool."""
+    """What it keeps of each pupil: a record with the field `rings`, bool, and perhaps `since`."""
     look: ClassVar[Callable[..., None]]
     """Takes one session, or one day, of one pupil, and writes into what is remembered of them.
 
@@ -261,7 +261,12 @@ class PupilRule(ABC):
         return signals(rings, self.anchors(pupils, academic_year), self.severities[0])
 
     def anchors(self, pupils: Rows, academic_year: int) -> Ints | int:
-        """Return each pupil's anchor, shape (P,), or one for all; an emerging rule needs none."""
+        """Return each pupil's anchor, shape (P,), or one for all.
+
+        That is `since`, if it is among what the rule remembers. An emerging rule needs none.
+        """
+        if "since" in (self.remembers.names or ()):
+            return np.ascontiguousarray(pupils["since"])
         return 0
 
 

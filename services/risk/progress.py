@@ -61,7 +61,6 @@ class Fold:
             if n not in looked
         ]
         self._nobody = (NOTHING,) * len(rules)
-        self._emerging = [n for n, rule in enumerate(rules) if rule.emerging]
         self._turns = _Turns(rules, self._of_days.looked)
 
     def begin(self, pupils: int) -> Progress:
@@ -92,7 +91,7 @@ class Fold:
         states = list(progress.states)
         for n, rule in self._others:
             states[n], ringing[n] = rule.step(states[n], column)
-        if self._emerging:
+        if self._turns.ranked:
             self._tell_stories(ringing, progress, days, taken)
         episodes = list(progress.episodes)
         for n, before in enumerate(progress.ringing):
@@ -112,7 +111,7 @@ class Fold:
         changed = 0
         if taken is not None:
             changed = taken.ended | self._turns.join(ringing, days, taken.day)
-        for n in self._emerging:
+        for n in self._turns.ranked:
             ringing[n] = signals_of(days.stories, n) if changed >> n & 1 else progress.ringing[n]
 
 
@@ -125,10 +124,11 @@ class _Turns:
 
     def __init__(self, rules: Sequence[Rule], looked: Mapping[int, tuple[int, PupilRule]]) -> None:
         emerging = [n for n, rule in enumerate(rules) if rule.emerging]
-        self._ranked = sorted(emerging, key=lambda n: rules[n].rank)
+        self.ranked = sorted(emerging, key=lambda n: rules[n].rank)
+        """Their places among `rules`."""
         self._folds = [n for n in emerging if n not in looked]
-        self._alone = {n: _together({n: looked[n]}) for n in self._ranked if n in looked}
-        self._looked = _together({n: looked[n] for n in self._ranked if n in looked})
+        self._alone = {n: _together({n: looked[n]}) for n in self.ranked if n in looked}
+        self._looked = _together({n: looked[n] for n in self.ranked if n in looked})
 
     def join(self, ringing: Sequence[Signals], days: Days, day: Day) -> int:
         """Write what rings into the stories; return whose are not as before, as bits."""
@@ -136,7 +136,7 @@ class _Turns:
         if not any(len(ringing[n].pupils) for n in self._folds):
             return join_looked(stories, self._looked, day, year)
         changed = 0
-        for n in self._ranked:
+        for n in self.ranked:
             if n in self._alone:
                 changed |= join_looked(stories, self._alone[n], day, year)
             else:

@@ -149,10 +149,6 @@ class LikelyPersistent(PupilRule):
         deviations = NormalDist().inv_cdf(self.chance_min)
         return as_record({**self.parameters, "deviations": deviations})
 
-    def anchors(self, pupils: Rows, academic_year: int) -> int:
-        """Return the year's."""
-        return year_anchor(academic_year)
-
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the year so far, the recent weeks, and what each leads to."""
         year = record.ordinals >= year_anchor(_year_of(record))

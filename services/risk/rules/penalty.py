@@ -8,8 +8,7 @@ import numpy as np
 
 from libs.common.codes import UNAUTHORISED
 from services.risk.compiled import inlined
-from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
-from services.risk.pupil_days import Rows
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 
 WEEKS_MAX = 16
@@ -92,10 +91,6 @@ class PenaltyThreshold(PupilRule):
     def parameters(self) -> Mapping[str, Any]:
         """Unauthorised sessions, and the school weeks that they lie within."""
         return asdict(self)
-
-    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
-        """Return the mornings of the days on which the threshold was met."""
-        return np.ascontiguousarray(pupils["since"])
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the sessions within the ten weeks up to the day the threshold was met."""

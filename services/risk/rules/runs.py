@@ -8,8 +8,7 @@ import numpy as np
 
 from libs.common.codes import POSSIBLE, UNAUTHORISED
 from services.risk.compiled import inlined
-from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
-from services.risk.pupil_days import Rows
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 from services.risk.tallies import LEAVE, SESSIONS_A_DAY
 
@@ -21,10 +20,6 @@ class OnRuns(PupilRule):
 
     each_day = False
     remembers = RUN
-
-    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
-        """Return the ordinals of the runs' first sessions."""
-        return np.ascontiguousarray(pupils["since"])
 
 
 @inlined
