@@ -18,7 +18,7 @@ REFUSALS_MAX = 3
 
 
 class Receivers(HttpServer):
-    """One server; a path for each recipient. It serves as soon as it is made."""
+    """One server; a path for each recipient."""
 
     def __init__(
         self, folder: Path, seed: int, *, refused: float = REFUSED, dropped: float = DROPPED
@@ -41,7 +41,6 @@ class Receivers(HttpServer):
                 self.answer(status)
 
         super().__init__(Handler)
-        self.__enter__()
 
     def url(self, recipient: str) -> str:
         return super().url(f"/{recipient}")

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,19 +71,17 @@ def run(
     house = House(folder, launcher)
     if fault:
         house.env["FIRSTBELL_RETRY_BASE_S"] = SOON_S
-    receivers = Receivers(folder, world.seed, **(UNRULY if fault else {}))
-    try:
+    with ExitStack() as ending:
+        if keep:
+            ending.callback(say, f"kept: {folder}")
+        else:
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        receivers = ending.enter_context(Receivers(folder, world.seed, **(UNRULY if fault else {})))
+        ending.callback(house.stop)
         house.start()
         settle(house, world, receivers)
         (folder / STRUCK).touch()
         return _run(house, receivers, world, blows, over_s, expected, say, poisoned)
-    finally:
-        house.stop()
-        receivers.close()
-        if keep:
-            say(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(

@@ -7,6 +7,7 @@ what other tests show; that marks are kept as they were sent is counted here wit
 import json
 import os
 import subprocess
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,10 @@ class Unharmed:
 def unharmed(folder: Path, world: World) -> tuple[Outcome, Heard]:
     """Run it; return what it came to and what its receivers heard."""
     folder.mkdir()
-    receivers = Receivers(folder, world.seed, refused=0.0, dropped=0.0)
     house = Unharmed(folder)
-    try:
+    with ExitStack() as ending:
+        receivers = ending.enter_context(Receivers(folder, world.seed, refused=0.0, dropped=0.0))
+        ending.callback(house.stop)
         house.start()
         settle(house, world, receivers)
         with house.client() as client:
@@ -71,9 +73,6 @@ def unharmed(folder: Path, world: World) -> tuple[Outcome, Heard]:
         assert wait_until(lambda: not backlog(house), 600) is not None
         assert wait_until(lambda: not undelivered(house), 600) is not None
         return outcome(house, world), heard(receivers.journal.lines(), world)
-    finally:
-        house.stop()
-        receivers.close()
 
 
 def _stream(client: httpx.Client, requests: tuple[Request, ...]) -> None:
