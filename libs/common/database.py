@@ -112,6 +112,11 @@ def is_deadlock(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "40P01"
 
 
+def found_in_use(error: Exception) -> bool:
+    """Whether PostgreSQL gave up a statement that waited too long for somebody's lock."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
+
+
 def _engine(url: str, service: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         address, tls = postgres_tls(url)

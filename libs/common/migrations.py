@@ -1,6 +1,7 @@
 """Alembic from code: each service its own history, in its own schema or SQLite file."""
 
 import asyncio
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -10,15 +11,25 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import tenants
 from libs.common.consumer import ConsumedEvent, ConsumerOffset, DeadLetter
-from libs.common.database import Common, Database, Instant
+from libs.common.database import Common, Database, Instant, found_in_use, is_deadlock
 from libs.common.outbox import OutboxEvent
 
 SHARED = (OutboxEvent, ConsumerOffset, ConsumedEvent, DeadLetter)
 """Tables that every service has; importing them declares them in `Common.metadata`."""
 ROWS = "SELECT, INSERT, UPDATE, DELETE"
+GIVES_WAY = timedelta(milliseconds=400)
+"""After that a migration that waits for a service's lock lets it go first, and tries again.
+
+Who waits for a table's lock makes all wait who come after; and of two that wait for each other
+PostgreSQL ends either after `deadlock_timeout` (1 s): it shall not be the service.
+"""
+BETWEEN = timedelta(milliseconds=200)
+PATIENCE = timedelta(minutes=10)
 
 
 def config(service: str, url: str) -> Config:
@@ -30,9 +41,30 @@ def config(service: str, url: str) -> Config:
     return made
 
 
+class TablesInUse(Exception):
+    """Tables were locked by others each time that a migration asked for them."""
+
+
 async def upgrade(service: str, url: str) -> None:
-    """Bring a service's tables up to date; harmless when they are."""
-    await asyncio.to_thread(command.upgrade, config(service, url), "head")
+    """Bring a service's tables up to date; harmless when they are, and while the service runs.
+
+    In PostgreSQL each migration is a transaction: it holds few locks, and not for long. SQLite has
+    one lock, and what stands in the way of it is waited for: there they are one transaction.
+
+    Raises:
+        TablesInUse: what is migrated so far is as good as an earlier version's.
+    """
+    clock = asyncio.get_running_loop()
+    patience_ends = clock.time() + PATIENCE.total_seconds()
+    while True:
+        try:
+            return await asyncio.to_thread(command.upgrade, config(service, url), "head")
+        except DBAPIError as error:
+            if not (found_in_use(error) or is_deadlock(error)):
+                raise
+            if clock.time() > patience_ends:
+                raise TablesInUse(f"the tables of {service} are in use") from None
+        await asyncio.sleep(BETWEEN.total_seconds())
 
 
 async def grant(service: str, url: str, role: str) -> None:
@@ -87,21 +119,30 @@ def run(own: MetaData) -> None:
 
 
 async def _run(made: Config, own: MetaData) -> None:
-    database = Database(made.attributes["url"], made.attributes["service"])
+    service: str = made.attributes["service"]
+    database = Database(made.attributes["url"], service)
     try:
-        # Row-level security binds even the tables' owner: a migration moves everybody's rows.
-        with tenants.everything():
-            async with database.transaction() as db:
-                await db.run_sync(_migrate, made.attributes["service"], [Common.metadata, own])
+        async with database.engine.connect() as db:
+            if not database.is_sqlite:
+                await _prepare(db, service)
+            await db.run_sync(_migrate, [Common.metadata, own])
     finally:
         await database.close()
 
 
-def _migrate(connection: Connection, service: str, metadata: list[MetaData]) -> None:
-    if connection.dialect.name == "postgresql":
-        # Two processes that start at once must not both create the tables.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": service})
-        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
+async def _prepare(db: AsyncConnection, service: str) -> None:
+    # Two processes that start at once must not both create the tables.
+    await db.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": service})
+    await db.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
+    # Row-level security binds even the tables' owner: a migration moves everybody's rows.
+    with tenants.everything():
+        await tenants.enter(db, once=False)
+    wait_ms = GIVES_WAY // timedelta(milliseconds=1)
+    await db.execute(text(f"SET lock_timeout = {wait_ms}"))
+    await db.commit()
+
+
+def _migrate(connection: Connection, metadata: list[MetaData]) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -109,6 +150,7 @@ def _migrate(connection: Connection, service: str, metadata: list[MetaData]) -> 
         compare_type=False,
         render_item=render_type,
         transactional_ddl=True,
+        transaction_per_migration=connection.dialect.name == "postgresql",
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -28,12 +28,11 @@ EVERYTHING = Scope(everything=True)
 _current: ContextVar[Scope] = ContextVar("firstbell_scope", default=NOTHING)
 
 _SET = text(
-    "SELECT set_config('firstbell.urns', :urns, true),"
-    " set_config('firstbell.practitioner', :practitioner, true),"
-    " set_config('firstbell.agency', :agency, true),"
-    " set_config('firstbell.everything', :everything, true)"
+    "SELECT set_config('firstbell.urns', :urns, :once),"
+    " set_config('firstbell.practitioner', :practitioner, :once),"
+    " set_config('firstbell.agency', :agency, :once),"
+    " set_config('firstbell.everything', :everything, :once)"
 )
-"""For this transaction alone: the next one on the same connection starts with nothing."""
 
 
 def act_for(scope: Scope) -> None:
@@ -57,13 +56,18 @@ def everything() -> Iterator[None]:
         _current.reset(before)
 
 
-async def enter(db: AsyncConnection) -> None:
-    """Put the present scope into a PostgreSQL transaction."""
+async def enter(db: AsyncConnection, *, once: bool = True) -> None:
+    """Put the present scope into a PostgreSQL transaction.
+
+    For this transaction alone: the next one on the same connection starts with nothing. Without
+    `once` it holds as long as the connection, which must not go to anybody else.
+    """
     scope = _current.get()
     values = {
         "urns": ",".join(sorted(scope.urns)),
         "practitioner": scope.practitioner or "",
         "agency": scope.agency or "",
         "everything": "on" if scope.everything else "",
+        "once": once,
     }
     await db.execute(_SET, values)

@@ -47,6 +47,9 @@ def migrate(
             asyncio.run(_grant(settings, chosen, app_role))
     except SettingsRefused as error:
         raise typer.BadParameter(str(error), param_hint="environment") from None
+    except migrations.TablesInUse as error:
+        typer.echo(f"Not migrated: {error}. Find who holds them in pg_locks; try again.", err=True)
+        raise typer.Exit(1) from None
     typer.echo(f"Up to date: {', '.join(chosen)}")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -67,6 +68,42 @@ async def test_processes_that_migrate_at_once_do_not_meet(url: str) -> None:
 
     assert [process.returncode for process in started] == [0, 0], said
     assert "outbox" in await tables(url, "notify")
+
+
+@pytest.mark.postgres
+async def test_a_migration_gives_way_to_who_uses_the_tables(tmp_path: Path) -> None:
+    async with databases.empty("postgres", tmp_path) as url:
+        of_notify = migrations.config("notify", url)
+        await asyncio.to_thread(command.upgrade, of_notify, "20261130_agency_schools")
+        database = Database(url, "notify")
+        async with database.transaction() as db:
+            await db.execute(text("SELECT count(*) FROM delivery"))
+            migrated = asyncio.create_task(migrations.upgrade("notify", url))
+            while not await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                await asyncio.sleep(0.01)
+            # The migration has this table's lock by now, and waits for the other's.
+            await db.execute(text("SELECT count(*) FROM endpoint"))
+            assert not migrated.done()
+        await migrated
+
+        assert await migrations.are_far_enough("notify", url)
+        await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_migration_says_that_tables_are_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "PATIENCE", timedelta())
+    async with databases.empty("postgres", tmp_path) as url:
+        of_notify = migrations.config("notify", url)
+        await asyncio.to_thread(command.upgrade, of_notify, "20261130_agency_schools")
+        database = Database(url, "notify")
+        async with database.transaction() as db:
+            await db.execute(text("SELECT count(*) FROM delivery"))
+            with pytest.raises(migrations.TablesInUse, match="notify"):
+                await migrations.upgrade("notify", url)
+        await database.close()
 
 
 def test_a_generated_migration_names_no_type_of_ours() -> None:
