@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from email.message import Message as Headers
@@ -45,6 +45,8 @@ Item = TypeVar("Item")
 RESTARTS = Counter(
     "firstbell_work_restarts_total", "Background work that failed", ["service", "work"]
 )
+LATER_S = 5.0
+"""A service that has just started has better things to do than to look for what is overdue."""
 WORKING = Gauge("firstbell_work_running", "Background work that is running", ["service", "work"])
 
 
@@ -146,7 +148,19 @@ class Running:
         """Run `work` until `stop`; `is_stuck` says whether it runs and yet gets nowhere."""
         if is_stuck is not None:
             self._stuck[name] = is_stuck
-        self._tasks.append(asyncio.create_task(self._supervise(name, work), name=name))
+        self._begin(name, self._supervise(name, work))
+
+    def start_later(self, name: str, work: Work) -> None:
+        """Run `work` as `start` does, once that for which people wait has begun."""
+
+        async def later() -> None:
+            await asyncio.sleep(LATER_S)
+            await self._supervise(name, work)
+
+        self._begin(name, later())
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
 
     async def stuck(self) -> list[str]:
         """Return the names of what runs and gets nowhere."""

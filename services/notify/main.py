@@ -95,14 +95,14 @@ async def _run(app: FastAPI, running: Running) -> None:
         for name, (due, take) in ROUNDS.items()
     }
     state.receipts = Receipts(state.settings, state.database, state.sender.wake)
-    if state.receipts.kinds:
-        running.start("receipts", state.receipts.run)
     running.start("rules", state.watcher.run)
-    for name, round in state.rounds.items():
-        running.start(name, round.run)
     running.start("relay", state.relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
     running.start("sender", state.sender.run)
+    for name, round in state.rounds.items():
+        running.start_later(name, round.run)
+    if state.receipts.kinds:
+        running.start_later("receipts", state.receipts.run)
     running.start("retention", daily(erase, state.database, state.settings))
     running.start("sealer", Sealer(state.settings, state.database, state.seal).run)
 

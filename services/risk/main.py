@@ -57,8 +57,8 @@ async def _run(app: FastAPI, running: Running) -> None:
     )
     app.state.watch = watch
     app.state.follower = Follower(app.state.database, relay.wake)
-    running.start("watch", watch.run)
-    running.start("following", app.state.follower.run)
     running.start("relay", relay.run)
     running.start("consumer", consumer.run, consumer.is_stuck)
+    running.start_later("watch", watch.run)
+    running.start_later("following", app.state.follower.run)
     running.start("retention", daily(erase, app.state.database, settings))

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import eventlog_kafka
+from libs.common import eventlog_kafka, service
 from libs.common.database import Database
 from libs.common.eventlog_kafka import KafkaEventLog
 from libs.common.settings import ServiceSettings
@@ -119,7 +119,7 @@ def _live(
     os.environ.update(env)
     # What a dead process had taken on comes to its successor sooner than in an installation.
     sender.LEASE_S = 0.3 - ServiceSettings.model_fields["delivery_timeout_s"].default
-    rounds.EVERY_S = 0.3
+    rounds.EVERY_S = service.LATER_S = 0.3
     eventlog_kafka.SESSION_MS, eventlog_kafka.HEARTBEAT_MS = 1500, 300
     if fault is not None:
         planted.plant(fault, name)
