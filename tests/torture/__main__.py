@@ -22,7 +22,7 @@ SHOWN = frozenset().union(*(fault.shows_as for fault in FAULTS.values()))
 def main(
     seed: int = 1,
     kills: Annotated[int, typer.Option(help="`kill -9` of a process, at random.")] = 104,
-    gap_s: Annotated[float, typer.Option(help="Seconds from one to the next, on average.")] = 3.0,
+    gap_s: Annotated[float, typer.Option(help="Seconds from one to the next, on average.")] = 6.0,
     away_s: Annotated[float, typer.Option(help="How long broker and database are away.")] = 60.0,
     planted: Annotated[bool, typer.Option(help="Plant each fault, and see it found.")] = True,
     fault: Annotated[list[str] | None, typer.Option(help="Plant these alone.")] = None,
