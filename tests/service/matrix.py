@@ -14,7 +14,9 @@ from tests.conftest import until
 
 URN, URN2 = "100000", "100001"
 ADA = "B801200005001"
-DAY = london_day(utc_now()).isoformat()
+_NOW = london_day(utc_now())
+TODAY, DAY = str(_NOW), str(_NOW - timedelta(days=max(0, _NOW.weekday() - 4)))
+"""And the latest weekday: on others the school whose calendar is sent is closed."""
 REGISTER = f"/ingest/v1/schools/{URN}/registers/{DAY}/am"
 MARKS = {"marks": [{"upn": ADA, "code": "N"}]}
 PUPIL = {
@@ -89,15 +91,15 @@ BODIES: dict[str, Body] = {
     "notify PUT /v1/children/{upn}/restrictions": as_json({"restrictions": []}),
     "notify POST /v1/endpoints": as_json({"practitioner": "sam", "url": "http://127.0.0.1:9/"}),
     "notify POST /v1/endpoints/{id}/verify": as_json({"challenge": "none was sent"}),
-    "notify POST /v1/endpoints/{id}/replay": as_json({"since": f"{DAY}T00:00:00Z"}),
+    "notify POST /v1/endpoints/{id}/replay": as_json({"since": f"{TODAY}T00:00:00Z"}),
     "notify POST /v1/alerts/{id}/actions": as_json({"action": "visited"}),
     "notify POST /v1/alerts/{id}/close": as_json({"outcome": "returned"}),
     "notify POST /v1/alerts/{id}/approve": as_json({"decision": "release"}),
-    "notify POST /v1/alerts/{id}/silence": as_json({"until": DAY, "reason": "known"}),
+    "notify POST /v1/alerts/{id}/silence": as_json({"until": TODAY, "reason": "known"}),
     "notify POST /v1/silences": as_json(
-        {"until": DAY, "reason": "known", "upn": ADA, "kind": "lateness"}
+        {"until": TODAY, "reason": "known", "upn": ADA, "kind": "lateness"}
     ),
-    "notify PUT /v1/practitioners/{id}/cover": as_json({"by": "amy", "from": DAY, "to": DAY}),
+    "notify PUT /v1/practitioners/{id}/cover": as_json({"by": "amy", "from": TODAY, "to": TODAY}),
     "notify PUT /v1/practitioners/{id}/preferences": as_json({"digest": "daily"}),
     "notify POST /v1/alerts/{id}/hand-over": as_json({"to": "amy"}),
 }  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from libs.common.school_day import academic_year_of, london_day, utc_now
-from libs.simulator import Authority, School, simulate
+from libs.simulator import Authority, Register, School, simulate
 from services.simulate import line_of
 
 LA = "330"
@@ -27,8 +27,10 @@ class Data:
     def __init__(self, schools: int) -> None:
         today = london_day(utc_now())
         year = academic_year_of(today) - (today.month in {8, 9})
-        self.last = min(today, date(year, 12, 18))
         self.authority: Authority = simulate(seed=11, academic_year=year, schools=schools, la=LA)
+        until = min(today, date(year, 12, 18))
+        self.last = max(register.day for _, register in self._registers(until))
+        """The latest school day."""
         self.words: dict[str, Word] = {}
         self.school_of: dict[str, str] = {}
         self._comments = 0
@@ -54,14 +56,11 @@ class Data:
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the registers of the last weeks in order; some marks have comments."""
-        first = self.last - timedelta(days=DAYS)
-        made = [
-            ((register.sent_on, register.day, register.session), school, register)
-            for school in self.authority.schools
-            for register in school.registers(first, self.last)
-        ]
-        made.sort(key=lambda one: (one[0], one[1].urn))
-        for _, school, register in made:
+        made = sorted(
+            self._registers(self.last),
+            key=lambda one: (one[1].sent_on, one[1].day, one[1].session, one[0].urn),
+        )
+        for school, register in made:
             line = line_of(school, register)
             absent = [mark for mark in line["marks"] if mark["code"] not in "/\\"]
             for mark in absent[:3]:
@@ -69,6 +68,11 @@ class Data:
                 mark["comment"] = f"comment{self._comments:06d}q"
                 self.words[mark["comment"]] = Word(mark["upn"], "comment")
             yield line
+
+    def _registers(self, until: date) -> Iterator[tuple[School, Register]]:
+        for school in self.authority.schools:
+            for register in school.registers(until - timedelta(days=DAYS), until):
+                yield school, register
 
     def found_in(self, text: str) -> set[Word]:
         """Return whose words, and which, stand in a text."""
