@@ -103,18 +103,23 @@ def is_away(error: Exception) -> bool:
         return False
     if isinstance(error, DBAPIError):
         # asyncpg's bad data comes as a plain DBAPIError: SQLSTATE classes 22 and 23 tell it.
-        return (getattr(error.orig, "sqlstate", None) or "")[:2] not in {"22", "23"}
+        return _sqlstate(error)[:2] not in {"22", "23"}
     return isinstance(error, PoolExhausted | OSError)
 
 
 def is_deadlock(error: Exception) -> bool:
     """Whether PostgreSQL ended a transaction that waited for another, which waited for it."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "40P01"
+    return _sqlstate(error) == "40P01"
 
 
 def found_in_use(error: Exception) -> bool:
     """Whether PostgreSQL gave up a statement that waited too long for somebody's lock."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
+    return _sqlstate(error) == "55P03"
+
+
+def _sqlstate(error: Exception) -> str:
+    """Return PostgreSQL's code of an error; none if it is not PostgreSQL's."""
+    return (isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None)) or ""
 
 
 def _engine(url: str, service: str) -> AsyncEngine:

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import render_python_code
 from alembic.operations import ops
 from sqlalchemy import Column, Inspector, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import migrations
 from libs.common.database import Database, Instant
@@ -70,40 +71,50 @@ async def test_processes_that_migrate_at_once_do_not_meet(url: str) -> None:
     assert "outbox" in await tables(url, "notify")
 
 
-@pytest.mark.postgres
-async def test_a_migration_gives_way_to_who_uses_the_tables(tmp_path: Path) -> None:
+@pytest.fixture
+async def reader(tmp_path: Path) -> AsyncIterator[tuple[str, AsyncConnection]]:
+    """A PostgreSQL's URL, and who has read a table there that further migrations change."""
     async with databases.empty("postgres", tmp_path) as url:
         of_notify = migrations.config("notify", url)
         await asyncio.to_thread(command.upgrade, of_notify, "20261130_agency_schools")
         database = Database(url, "notify")
         async with database.transaction() as db:
             await db.execute(text("SELECT count(*) FROM delivery"))
-            migrated = asyncio.create_task(migrations.upgrade("notify", url))
-            while not await db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-                await asyncio.sleep(0.01)
-            # The migration has this table's lock by now, and waits for the other's.
-            await db.execute(text("SELECT count(*) FROM endpoint"))
-            assert not migrated.done()
-        await migrated
-
-        assert await migrations.are_far_enough("notify", url)
+            yield url, db
         await database.close()
+
+
+WAITS_HERE = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+    " WHERE datname = current_database() AND NOT granted"
+)
+
+
+@pytest.mark.postgres
+async def test_a_migration_gives_way_to_who_uses_the_tables(
+    reader: tuple[str, AsyncConnection],
+) -> None:
+    url, db = reader
+    migrated = asyncio.create_task(migrations.upgrade("notify", url))
+    while not await db.scalar(WAITS_HERE):
+        await asyncio.sleep(0.01)
+    # The migration has this table's lock by now, and waits for the other's.
+    await db.execute(text("SELECT count(*) FROM endpoint"))
+    assert not migrated.done()
+    await db.commit()
+    await migrated
+
+    assert await migrations.are_far_enough("notify", url)
 
 
 @pytest.mark.postgres
 async def test_a_migration_says_that_tables_are_in_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reader: tuple[str, AsyncConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "PATIENCE", timedelta())
-    async with databases.empty("postgres", tmp_path) as url:
-        of_notify = migrations.config("notify", url)
-        await asyncio.to_thread(command.upgrade, of_notify, "20261130_agency_schools")
-        database = Database(url, "notify")
-        async with database.transaction() as db:
-            await db.execute(text("SELECT count(*) FROM delivery"))
-            with pytest.raises(migrations.TablesInUse, match="notify"):
-                await migrations.upgrade("notify", url)
-        await database.close()
+
+    with pytest.raises(migrations.TablesInUse, match="notify"):
+        await migrations.upgrade("notify", reader[0])
 
 
 def test_a_generated_migration_names_no_type_of_ours() -> None:
