@@ -6,6 +6,7 @@ What all rules are given is counted in them, and the shipped rules look (`servic
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from libs.common.codes import POSSIBLE, Codes
 from services.risk.compiled import kernel
@@ -15,7 +16,7 @@ from services.risk.habits import HABITS, remember_day, seen, weigh
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running, in_turn
 from services.risk.pupil_days import Rows
 from services.risk.stories import STORY, go_on, start_stories
-from services.risk.tallies import NO_REASON, TALLY, Tallies, count
+from services.risk.tallies import NO_REASON, TALLY, Tallies, tally_session
 from services.risk.usual import (
     SCHOOL_DAY,
     USUAL,
@@ -28,8 +29,9 @@ from services.risk.usual import (
 )
 from services.risk.whole_school import SUDDEN
 
-EVERY = -1
-"""All places, as bits: where an academic year begins, whose anchors are the year's rings anew."""
+SESSIONS_TOLD, DAYS_TOLD = OF_SESSIONS.on_limits, OF_DAYS.on_limits
+News = NDArray[np.int32]
+"""As `Running.entries` takes it, shape (K, 3)."""
 NONE_BROUGHT, NO_GROUPS = np.zeros((2, 0), np.int32), np.zeros(0, np.uint8)
 
 
@@ -54,21 +56,17 @@ def start_sessions(pupils: int) -> Sessions:
 
 def take_session(
     before: Sessions, column: Column, running: Running
-) -> tuple[Sessions, Tallies, int]:
-    """Count a session for each pupil, and let rules look at it.
-
-    Returns:
-        Also the tallies after it, and as bits the places of rules whose bells are not as before.
-    """
+) -> tuple[Sessions, Tallies, News]:
+    """Count a session for each pupil, and let rules look at it."""
     year, week = column.academic_year, column.school_week
     new_year = year != before.academic_year
     brought = NONE_BROUGHT if column.brought is None else column.brought
-    tallies, rules, changed, *counts = _take_session(
+    tallies, rules, news, *counts = _take_session(
         before.tallies, before.rules, column.codes, brought, running.figures, column.ordinal,
         week - before.school_week, new_year,
     )  # fmt: skip
     after = Sessions(year, week, tallies, rules)
-    return after, Tallies(tallies, *counts), EVERY if new_year else changed
+    return after, Tallies(tallies, *counts), news
 
 
 @kernel(TALLY, OF_SESSIONS.record, np.uint8, (np.int32, 2), OF_SESSIONS.figures, int, int, bool)
@@ -81,12 +79,12 @@ def _take_session(  # noqa: PLR0913  (one call into compiled code)
     ordinal: int,
     weeks_passed: int,
     new_year: bool,
-) -> tuple[Rows, Rows, int, int, int, int]:
+) -> tuple[Rows, Rows, News, int, int, int]:
     tallies, rules = tallies.copy(), rules.copy()
-    changed, without_reason, away, of = 0, 0, 0, 0
+    news, count, without_reason, away, of = np.empty((len(codes), 3), np.int32), 0, 0, 0, 0
     for p in range(len(codes)):
         tally, code = tallies[p], codes[p]
-        count(tally, code, ordinal, new_year)
+        tally_session(tally, code, ordinal, new_year)
         tally.possible_in_all, tally.missed_in_all = tally.possible, tally.missed
         if brought.shape[1]:
             tally.possible_in_all += brought[0, p]
@@ -95,8 +93,11 @@ def _take_session(  # noqa: PLR0913  (one call into compiled code)
         away += SUDDEN[code]
         of += POSSIBLE[code]
         seen = PupilSession(tally, code, ordinal, weeks_passed, new_year)
-        changed |= _look_at_session(rules[p], seen, figures[0])[0]
-    return tallies, rules, changed, without_reason, away, of
+        changed, ringing = _look_at_session(rules[p], seen, figures[0])
+        if changed & SESSIONS_TOLD:
+            news[count, 0], news[count, 1], news[count, 2] = p, changed, ringing
+            count += 1
+    return tallies, rules, news[:count].copy(), without_reason, away, of
 
 
 class Days(NamedTuple):
@@ -117,16 +118,6 @@ class Days(NamedTuple):
     """Of `STORY`, shape (P,)."""
 
 
-class DayTaken(NamedTuple):
-    """What a complete day brings."""
-
-    day: Day
-    changed: int
-    """As bits, the places of rules whose bells are not as before."""
-    ended: int
-    """As bits, the places of rules of whose stories one has ended."""
-
-
 def start_days(pupils: int) -> Days:
     """Return the state before the first day."""
     habits, rules = np.zeros(pupils, HABITS), OF_DAYS.start(pupils)
@@ -135,7 +126,7 @@ def start_days(pupils: int) -> Days:
 
 def take_day(
     before: Days, halves: Diary, column: Column, running: Running
-) -> tuple[Days, DayTaken | None]:
+) -> tuple[Days, Day | None, News]:
     """Put a day together, and let rules look at it; None: no register of it came at all.
 
     Args:
@@ -145,16 +136,15 @@ def take_day(
     year = column.academic_year
     new_year = year != before.academic_year
     groups = NO_GROUPS if column.year_groups is None else column.year_groups
-    today, counted, changed, ended, *after = _take_day(
+    today, counted, news, *after = _take_day(
         halves.morning, halves.afternoon, groups, column.tallies.pupils, before.habits,
         before.usual, before.school, before.rules, before.stories, running.figures,
         halves.weekday, before.number, column.school.mass, new_year,
     )  # fmt: skip
     if not counted:
-        return before, None
+        return before, None, news
     days = Days(year, before.number + 1, *after)
-    day = Day(halves.weekday, today, days.school)
-    return days, DayTaken(day, EVERY if new_year else changed, ended)
+    return days, Day(halves.weekday, today, days.school), news
 
 
 @kernel(
@@ -176,11 +166,11 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
     days: int,
     mass: bool,
     new_year: bool,
-) -> tuple[Rows, int, int, int, Rows, Rows, Rows, Rows, Rows]:
+) -> tuple[Rows, int, News, Rows, Rows, Rows, Rows, Rows]:
     today, counted = seen(am, pm, habits)
-    changed, ended = 0, 0
+    news, count = np.empty((len(today), 3), np.int32), 0
     if not counted:
-        return today, counted, changed, ended, habits, usual, school, rules, stories
+        return today, counted, news[:0].copy(), habits, usual, school, rules, stories
     before, usual, school = usual, usual.copy(), school.copy()
     habits, rules, stories = habits.copy(), rules.copy(), stories.copy()
     times = compare(today, before, usual, year_groups, weekday)
@@ -191,7 +181,9 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
         weigh(day, habits[p], expected, times, taken_for, group, days, mass)
         remember_day(habits[p], day, am[p], pm[p])
         one = PupilDay(day, tallies[p], school[0])
-        others, day.ringing = _look_at_day(rules[p], one, figures[0])
-        changed |= others
-        ended |= go_on(stories[p], day)
-    return today, counted, changed, ended, habits, usual, school, rules, stories
+        changed, day.ringing = _look_at_day(rules[p], one, figures[0])
+        if changed & DAYS_TOLD:
+            news[count, 0], news[count, 1], news[count, 2] = p, changed, day.ringing
+            count += 1
+        go_on(stories[p], day)
+    return today, counted, news[:count].copy(), habits, usual, school, rules, stories

@@ -1,5 +1,6 @@
 """Episodes: for whom a rule rings, from the session after which it first rang to its end."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,6 @@ from services.risk.compiled import kernel
 from services.risk.signals import Ints, Signals
 
 Severities = NDArray[np.uint8]
-Grounds = NDArray[np.uint32]
 
 
 class Episode(NamedTuple):
@@ -27,48 +27,74 @@ class Episode(NamedTuple):
 
 EpisodeKey = tuple[int, int]
 """A pupil's position in the book (`SCHOOL` for the school itself), and the anchor."""
+Episodes = dict[EpisodeKey, Episode]
+
+
+class Entry(NamedTuple):
+    """What a session writes into a rule's episodes."""
+
+    rule: int
+    """The rule's place among all."""
+    pupil: int
+    anchor: int
+    rings: bool
+    """Whether it rings now, anew or not as before; otherwise it has ended."""
+    severity: int
+    grounds: int = 0
 
 
 def noted(
-    known: dict[EpisodeKey, Episode], before: Signals, after: Signals, ordinal: int
-) -> dict[EpisodeKey, Episode]:
-    """Return a rule's episodes after a session, given what rang before and after it."""
+    known: tuple[Episodes, ...], entries: Iterable[Entry], ordinal: int
+) -> tuple[Episodes, ...]:
+    """Return each rule's episodes after a session that brought these entries."""
+    every = list(known)
+    for rule, pupil, anchor, rings, severity, grounds in entries:
+        if every[rule] is known[rule]:
+            every[rule] = dict(known[rule])
+        episodes, key = every[rule], (pupil, anchor)
+        if rings:
+            earlier = episodes.get(key) or Episode(ordinal, severity, None)
+            worst = max(earlier.severity, severity)
+            episodes[key] = Episode(earlier.since, worst, None, grounds)
+        else:
+            episodes[key] = episodes[key]._replace(until=ordinal)
+    return tuple(every)
+
+
+def ringing(episodes: Episodes) -> Signals:
+    """Return those that have not ended."""
+    rows = sorted((*key, one.severity) for key, one in episodes.items() if one.until is None)
+    pupils, anchors, severities = zip(*rows, strict=True) if rows else ((), (), ())
+    return Signals(
+        np.array(pupils, np.int32), np.array(anchors, np.int32), np.array(severities, np.uint8)
+    )
+
+
+def between(rule: int, before: Signals, after: Signals) -> list[Entry]:
+    """Return the entries that lead from what a rule said to what it says."""
     rows, gone = _differences(*before, *after)
-    if not len(rows):
-        return known
-    episodes, differing = dict(known), rows.tolist()
-    for n in differing[:gone]:
-        key = int(before.pupils[n]), int(before.anchors[n])
-        since, severity, _, grounds = episodes[key]
-        episodes[key] = Episode(since, severity, ordinal, grounds)
-    for n in differing[gone:]:
-        key = int(after.pupils[n]), int(after.anchors[n])
-        severity = int(after.severities[n])
-        grounds = int(after.grounds[n]) if len(after.grounds) else 0
-        earlier = episodes.get(key) or Episode(ordinal, severity, None)
-        episodes[key] = Episode(earlier.since, max(earlier.severity, severity), None, grounds)
-    return episodes
+    ended = zip(*(column[rows[:gone]].tolist() for column in before), strict=True)
+    turned = zip(*(column[rows[gone:]].tolist() for column in after), strict=True)
+    return [
+        *(Entry(rule, pupil, anchor, False, severity) for pupil, anchor, severity in ended),
+        *(Entry(rule, pupil, anchor, True, severity) for pupil, anchor, severity in turned),
+    ]
 
 
-@kernel(
-    np.int32, np.int32, np.uint8, np.uint32, np.int32, np.int32, np.uint8, np.uint32, checked=True
-)  # fmt: skip
-def _differences(  # noqa: PLR0913  (two sets of signals, column by column)
+@kernel(np.int32, np.int32, np.uint8, np.int32, np.int32, np.uint8, checked=True)
+def _differences(  # two sets of signals, column by column
     was: Ints,
     was_since: Ints,
     was_severe: Severities,
-    was_on: Grounds,
     now: Ints,
     now_since: Ints,
     now_severe: Severities,
-    now_on: Grounds,
 ) -> tuple[Ints, int]:
     """Return the rows that ring no more, then those that ring anew or not as before.
 
     Also how many the first are. Both sides are sorted.
     """
     ended, turned = np.empty(len(was), np.int32), np.empty(len(now), np.int32)
-    stories = len(was_on) == len(was) and len(now_on) == len(now)
     gone, came, m, n = 0, 0, 0, 0
     while m < len(was) or n < len(now):
         # Below zero: the earlier side's row comes first; above: the later side's.
@@ -82,7 +108,7 @@ def _differences(  # noqa: PLR0913  (two sets of signals, column by column)
             turned[came] = n
             came, n = came + 1, n + 1
         else:
-            if was_severe[m] != now_severe[n] or (stories and was_on[m] != now_on[n]):
+            if was_severe[m] != now_severe[n]:
                 turned[came] = n
                 came += 1
             m, n = m + 1, n + 1

@@ -6,15 +6,16 @@ from what each rule's file says of one pupil.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.risk.catalogue import RULES
 from services.risk.compiled import inlined
+from services.risk.episodes import Entry, Episodes, between, ringing
 from services.risk.fold import PupilRule, Rule
 from services.risk.pupil_days import Rows
-from services.risk.signals import Signals
 
 
 class Looks:
@@ -32,6 +33,8 @@ class Looks:
         for rule in rules:
             self.shipped[rule.kind] = rule.figures
         self._places = {rule.kind: place for place, rule in enumerate(rules)}
+        self.on_limits = sum(1 << place for place, rule in enumerate(rules) if not rule.emerging)
+        """The places of rules on fixed limits, as bits. The others' bells are stories."""
 
     def place_of(self, rule: Rule) -> int | None:
         """Return a rule's place in the loop, whatever its parameters; None: it has none."""
@@ -53,6 +56,18 @@ OF_SESSIONS = Looks([rule for rule in SHIPPED if not rule.each_day])
 OF_DAYS = Looks([rule for rule in SHIPPED if rule.each_day])
 
 
+class State(Protocol):
+    """The state of a loop."""
+
+    @property
+    def academic_year(self) -> int:
+        """Of the latest session, or day, taken."""
+
+    @property
+    def rules(self) -> Rows:
+        """Of `Looks.record`, shape (P,)."""
+
+
 class Running:
     """Which of a loop's rules run, and with which figures.
 
@@ -70,19 +85,40 @@ class Running:
             if place is not None and isinstance(rule, PupilRule):
                 self.figures[rule.kind] = rule.figures[0]
                 self.looked[n] = place, rule
+        self._told = {n: one for n, one in self.looked.items() if not one[1].emerging}
 
-    def tell(self, ringing: list[Signals], changed: int, pupils: Rows, year: int) -> None:
-        """Write what rules on fixed limits say now, where it is not as before.
+    def entries(
+        self, episodes: Sequence[Episodes], news: NDArray[np.int32], before: State, after: State
+    ) -> list[Entry]:
+        """Return what rules on fixed limits say that they did not say before.
 
         Args:
-            ringing: what each of `rules` says.
-            changed: the places in the loop of those whose bells are not as before, as bits.
-            pupils: what the loop's rules remember.
-            year: the academic year.
+            episodes: each rule's before.
+            news: for whom one of the loop's rules rings, or has ceased to, shape (K, 3): position,
+                the places of the rules concerned and of those that ring, as bits.
         """
-        for n, (place, rule) in self.looked.items() if changed else ():
-            if changed >> place & 1 and not rule.emerging:
-                ringing[n] = rule.rung(pupils[rule.kind], year)
+        year = after.academic_year
+        if year != before.academic_year:  # in which rings anew what rings
+            return [
+                entry
+                for n, (_, rule) in self._told.items()
+                for entry in between(
+                    n, ringing(episodes[n]), rule.rung(after.rules[rule.kind], year)
+                )
+            ]
+        return [
+            self._entry(n, pupil, bool(rings >> place & 1), before, after)
+            for pupil, changed, rings in news.tolist()
+            for n, (place, _) in self._told.items()
+            if changed >> place & 1
+        ]
+
+    def _entry(self, n: int, pupil: int, rings: bool, before: State, after: State) -> Entry:
+        _, rule = self._told[n]
+        mine = (after if rings else before).rules[rule.kind][pupil : pupil + 1]
+        anchor = rule.anchors(mine, after.academic_year)
+        since = anchor if isinstance(anchor, int) else int(anchor[0])
+        return Entry(n, pupil, since, rings, int(rule.severities[0]))
 
 
 def _nobody(mine: Any, seen: Any, figures: Any) -> tuple[int, int]:

@@ -9,18 +9,17 @@ from services.risk.alone import Alone
 from services.risk.days import Day, Diary, start_diary, step_diary
 from services.risk.each_pupil import (
     Days,
-    DayTaken,
     Sessions,
     start_days,
     start_sessions,
     take_day,
     take_session,
 )
-from services.risk.episodes import Episode, EpisodeKey, noted
+from services.risk.episodes import Episodes, between, noted, ringing
 from services.risk.fold import Column, PupilRule, Rule
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running
 from services.risk.signals import NOTHING, Signals
-from services.risk.stories import Looked, join_looked, join_rung, signals_of
+from services.risk.stories import Looked, join_looked, join_rung, told
 from services.risk.whole_school import WholeSchool, step_school
 
 SENT = Column._fields.index("tallies")
@@ -39,10 +38,15 @@ class Progress(NamedTuple):
     days: Days
     states: tuple[Any, ...]
     """The state of each rule that is a fold itself; None of the others."""
-    ringing: tuple[Signals, ...]
-    """Each rule's signals, those of emerging rules merged into stories."""
-    episodes: tuple[dict[EpisodeKey, Episode], ...]
-    """Each rule's episodes so far."""
+    rung: tuple[Signals, ...]
+    """What each rule that is a fold itself says; nothing of the others."""
+    episodes: tuple[Episodes, ...]
+    """Each rule's episodes so far, those of emerging rules merged into stories."""
+
+    @property
+    def ringing(self) -> tuple[Signals, ...]:
+        """Whom each rule rings for now."""
+        return tuple(map(ringing, self.episodes))
 
 
 class Fold:
@@ -75,44 +79,30 @@ class Fold:
 
     def advance(self, progress: Progress, column: Column) -> Progress:
         """Step every rule over one session."""
-        ordinal, year = column.ordinal, column.academic_year
-        sessions, tallies, changed = take_session(progress.sessions, column, self._of_sessions)
+        ordinal, episodes = column.ordinal, progress.episodes
+        sessions, tallies, news = take_session(progress.sessions, column, self._of_sessions)
+        entries = self._of_sessions.entries(episodes, news, progress.sessions, sessions)
         school = step_school(progress.school, ordinal, tallies.away, tallies.of)
         diary, whole = step_diary(progress.diary, ordinal, column.codes)
         column = Column._make((*column[:SENT], tallies, school, None))  # `_replace` is slower
-        ringing = list(progress.ringing)
-        self._of_sessions.tell(ringing, changed, sessions.rules, year)
-        days, taken = progress.days, None
+        days, day = progress.days, None
         if whole is not None:
-            days, taken = take_day(days, whole, column, self._of_days)
-        if taken is not None:
-            self._of_days.tell(ringing, taken.changed, days.rules, year)
-            column = Column._make((*column[:-1], taken.day))
-        states = list(progress.states)
+            days, day, news = take_day(days, whole, column, self._of_days)
+        if day is not None:
+            entries += self._of_days.entries(episodes, news, progress.days, days)
+            column = Column._make((*column[:-1], day))
+        states, rung = list(progress.states), list(progress.rung)
         for n, rule in self._others:
-            states[n], ringing[n] = rule.step(states[n], column)
-        if self._turns.ranked:
-            self._tell_stories(ringing, progress, days, taken)
-        episodes = list(progress.episodes)
-        for n, before in enumerate(progress.ringing):
-            if ringing[n] is not before:
-                episodes[n] = noted(episodes[n], before, ringing[n], ordinal)
+            states[n], rung[n] = rule.step(states[n], column)
+            if rung[n] is not progress.rung[n] and n not in self._turns.ranked:
+                entries += between(n, progress.rung[n], rung[n])
+        if day is not None:
+            self._turns.join(rung, days, day)  # into stories that are nobody else's yet
+            entries += told(progress.days.stories, days.stories)
         return Progress(
-            sessions, school, diary, days, tuple(states), tuple(ringing), tuple(episodes)
-        )
-
-    def _tell_stories(
-        self, ringing: list[Signals], progress: Progress, days: Days, taken: DayTaken | None
-    ) -> None:
-        """Put the stories that it has opened in place of what each emerging rule says.
-
-        A day's are written into the `days` after it.
-        """
-        changed = 0
-        if taken is not None:
-            changed = taken.ended | self._turns.join(ringing, days, taken.day)
-        for n in self._turns.ranked:
-            ringing[n] = signals_of(days.stories, n) if changed >> n & 1 else progress.ringing[n]
+            sessions, school, diary, days, tuple(states), tuple(rung),
+            noted(episodes, entries, ordinal) if entries else episodes,
+        )  # fmt: skip
 
 
 class _Turns:
@@ -130,18 +120,17 @@ class _Turns:
         self._alone = {n: _together({n: looked[n]}) for n in self.ranked if n in looked}
         self._looked = _together({n: looked[n] for n in self.ranked if n in looked})
 
-    def join(self, ringing: Sequence[Signals], days: Days, day: Day) -> int:
-        """Write what rings into the stories; return whose are not as before, as bits."""
+    def join(self, rung: Sequence[Signals], days: Days, day: Day) -> None:
+        """Write what rings into the stories."""
         stories, year = days.stories, days.academic_year
-        if not any(len(ringing[n].pupils) for n in self._folds):
-            return join_looked(stories, self._looked, day, year)
-        changed = 0
+        if not any(len(rung[n].pupils) for n in self._folds):
+            join_looked(stories, self._looked, day, year)
+            return
         for n in self.ranked:
             if n in self._alone:
-                changed |= join_looked(stories, self._alone[n], day, year)
+                join_looked(stories, self._alone[n], day, year)
             else:
-                changed |= join_rung(stories, n, ringing[n], day, year)
-        return changed
+                join_rung(stories, n, rung[n], day, year)
 
 
 def _together(ranked: Mapping[int, tuple[int, PupilRule]]) -> Looked:

@@ -24,9 +24,6 @@ class Severity(IntEnum):
     urgent = 3
 
 
-NO_GROUNDS = np.empty(0, np.uint32)
-
-
 class Signals(NamedTuple):
     """What a rule says after a session: one row for each pupil and grounds, sorted by both."""
 
@@ -40,8 +37,6 @@ class Signals(NamedTuple):
     """
     severities: NDArray[np.uint8]
     """`Severity`, uint8, shape (K,)."""
-    grounds: NDArray[np.uint32] = NO_GROUNDS
-    """Of stories, the places of the rules that rang in each, as bits, shape (K,); else (0,)."""
 
 
 NOTHING = Signals(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))

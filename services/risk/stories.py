@@ -7,6 +7,7 @@ steadily in school again.
 
 from datetime import date
 from functools import cache
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from services.risk.compiled import inlined, kernel
 from services.risk.days import Day
+from services.risk.episodes import Entry
 from services.risk.pupil_days import PUPIL_DAY, Rows
 from services.risk.signals import Ints, Signals
 
@@ -52,11 +54,6 @@ def start_stories(pupils: int) -> Rows:
     return nobody
 
 
-def signals_of(stories: Rows, rule: int) -> Signals:
-    """Return the open stories that a rule opened."""
-    return Signals(*_told(stories, rule))
-
-
 class Looked(NamedTuple):
     """Emerging rules that look at one pupil at a time, in the order of their ranks. N rules."""
 
@@ -68,19 +65,20 @@ class Looked(NamedTuple):
     """With which they ring, shape (N,)."""
 
 
-def join_looked(stories: Rows, looked: Looked, day: Day, academic_year: int) -> int:
-    """Write what rings into stories that have gone on with the day.
-
-    Returns:
-        The places, as bits, of the rules of whose stories one is not what it was.
-    """
-    return _join_looked(stories, day.pupils, *looked, _first_of(academic_year))
+def join_looked(stories: Rows, looked: Looked, day: Day, academic_year: int) -> None:
+    """Write what rings into stories that have gone on with the day."""
+    _join_looked(stories, day.pupils, *looked, _first_of(academic_year))
 
 
-def join_rung(stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int) -> int:
+def join_rung(stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int) -> None:
     """Do the same with what a rule that is a fold itself says."""
     year = _first_of(academic_year)
-    return _join_rung(stories, day.pupils, rung.pupils, rung.severities, rule, year)
+    _join_rung(stories, day.pupils, rung.pupils, rung.severities, rule, year)
+
+
+def told(before: Rows, after: Rows) -> list[Entry]:
+    """Return what a day has made of the stories: whose have begun, changed or ended."""
+    return list(starmap(Entry, _told(before, after).tolist()))
 
 
 @cache
@@ -94,9 +92,8 @@ def _is_troubled(day: Any) -> Any:
 
 
 @inlined
-def go_on(story: Any, day: Any) -> int:
-    """Take a pupil's day; return as a bit the rule whose story has ended with it."""
-    ended = 0
+def go_on(story: Any, day: Any) -> None:
+    """Take a pupil's day: it may end their story."""
     story.was_open = story.leader != NOBODY
     if story.was_open:
         if _is_troubled(day):
@@ -104,23 +101,16 @@ def go_on(story: Any, day: Any) -> int:
         else:
             story.quiet -= 1
         if story.quiet <= 0:
-            ended = 1 << story.leader
             story.leader = NOBODY
-    return ended
 
 
 @inlined
-def _bit_of(story: Any) -> Any:
-    return 0 if story.leader == NOBODY else 1 << story.leader
-
-
-@inlined
-def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> Any:
-    """Write into a pupil's story that a rule rings; return as a bit whose it is, if it is news."""
+def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> None:
+    """Write into a pupil's story that a rule rings."""
     ground = np.uint32(1) << np.uint32(rule)
     if not story.was_open:
         if not _is_troubled(day):
-            return 0  # what rings still is an old story's, now over
+            return  # what rings still is an old story's, now over
         story.was_open = True
         story.leader, story.quiet = rule, QUIET_DAYS
         # The n-th story of the year, whatever a later correction does to the day it began.
@@ -128,25 +118,20 @@ def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> Any:
         story.anchor = year + story.times
         story.severity, story.grounds = 0, 0
     # What is added later can make the story graver, and never less grave.
-    if story.grounds & ground and story.severity >= severity:
-        return 0
     story.grounds |= ground
     story.severity = max(story.severity, severity)
-    return _bit_of(story)
 
 
 @kernel(STORY, PUPIL_DAY, np.int32, np.int32, np.uint8, int)
 def _join_looked(
     stories: Rows, today: Rows, places: Ints, rules: Ints, severities: Severities, year: int
-) -> int:
-    changed = 0
+) -> None:
     for p in range(len(today)):
         day = today[p]
         if day.ringing:
             for n in range(len(places)):
                 if day.ringing >> places[n] & 1:
-                    changed |= _join(stories[p], day, rules[n], severities[n], year)
-    return changed
+                    _join(stories[p], day, rules[n], severities[n], year)
 
 
 @kernel(STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
@@ -157,27 +142,25 @@ def _join_rung(
     severities: Severities,
     rule: int,
     year: int,
-) -> int:
-    changed = 0
+) -> None:
     for n in range(len(pupils)):
         p = pupils[n]
-        changed |= _join(stories[p], today[p], rule, severities[n], year)
-    return changed
+        _join(stories[p], today[p], rule, severities[n], year)
 
 
-@kernel(STORY, int)
-def _told(stories: Rows, rule: int) -> tuple[Ints, Ints, Severities, NDArray[np.uint32]]:
-    """Return the positions, anchors, severities and grounds of a rule's stories."""
-    count = 0
-    for p in range(len(stories)):
-        count += stories[p].leader == rule
-    at, anchors = np.empty(count, np.int32), np.empty(count, np.int32)
-    severities, grounds = np.empty(count, np.uint8), np.empty(count, np.uint32)
-    count = 0
-    for p in range(len(stories)):
-        story = stories[p]
-        if story.leader == rule:
-            at[count], anchors[count] = p, story.anchor
-            severities[count], grounds[count] = story.severity, story.grounds
+@kernel(STORY, STORY)
+def _told(before: Rows, after: Rows) -> NDArray[np.int64]:
+    """Return a row of the fields of `Entry` for each story that is not as it was, shape (K, 6)."""
+    rows, count = np.empty((len(before), 6), np.int64), 0
+    for p in range(len(before)):
+        was, now = before[p], after[p]
+        rings = now.leader != NOBODY
+        if not rings and was.leader == NOBODY:
+            continue  # as nearly always
+        story = now if rings else was
+        if was.leader != now.leader or was.severity != now.severity or was.grounds != now.grounds:
+            row = rows[count]
+            row[0], row[1], row[2], row[3] = story.leader, p, story.anchor, rings
+            row[4], row[5] = story.severity, story.grounds
             count += 1
-    return at, anchors, severities, grounds
+    return rows[:count].copy()

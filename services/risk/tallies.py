@@ -54,7 +54,7 @@ NO_TALLIES = Tallies(np.zeros(0, TALLY))
 
 
 @inlined
-def count(tally: Any, code: int, ordinal: int, new_year: bool) -> None:
+def tally_session(tally: Any, code: int, ordinal: int, new_year: bool) -> None:
     """Lengthen, begin or end the pupil's run; a session that does not count does neither."""
     if new_year:
         tally.possible, tally.missed, tally.ill = 0, 0, 0
