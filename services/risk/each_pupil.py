@@ -3,24 +3,25 @@
 What all rules are given is counted in them, and the shipped rules look (`services.risk.looks`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import POSSIBLE, Codes
-from services.risk.compiled import kernel
+from services.risk.compiled import inlined, kernel
 from services.risk.days import Day, Diary
 from services.risk.fold import Column, Ints, PupilDay, PupilSession
-from services.risk.habits import HABITS, remember_day, seen, weigh
+from services.risk.habits import HABITS, is_ordinary, remember_day, seen, weigh
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running, in_turn
-from services.risk.pupil_days import Rows
+from services.risk.pupil_days import ORDINARY_DAY, PUPIL_DAY, Rows, Seen, Weighed, write_day
 from services.risk.stories import STORY, go_on, start_stories
 from services.risk.tallies import NO_REASON, TALLY, Tallies, tally_session
 from services.risk.usual import (
     SCHOOL_DAY,
     USUAL,
     YEAR_GROUPS,
+    Totals,
     compare,
     compare_school,
     shares,
@@ -147,6 +148,57 @@ def take_day(
     return days, Day(halves.weekday, today, days.school), news
 
 
+@inlined
+def _totals(am: Codes, pm: Codes, year_groups: Codes, habits: Rows) -> Totals:
+    began, could = np.zeros((2, YEAR_GROUPS), np.int64), np.zeros(YEAR_GROUPS, np.int64)
+    ordinary, left, could_leave, late, came, counted = 0, 0, 0, 0, 0, 0
+    for p in range(len(am)):
+        group = year_groups[p] if len(year_groups) else 0
+        if is_ordinary(am[p], pm[p], habits[p]):
+            could[group] += 1
+            ordinary += 1
+            continue
+        day = seen(am[p], pm[p], habits[p])
+        could[group] += day.free
+        if day.begins and not day.left:
+            began[0 if day.hard else 1, group] += 1
+        left += day.left
+        could_leave += day.could_leave
+        late += day.late
+        came += day.came
+        counted += day.free or day.goes_on
+    return Totals(
+        began, could, left, could_leave + ordinary, late, came + ordinary, counted + ordinary
+    )
+
+
+@inlined
+def _take(  # noqa: PLR0913  (a part of the loop)
+    day: Seen,
+    today: Any,
+    tally: Any,
+    pupil: Any,
+    rules: Any,
+    story: Any,
+    marks: tuple[int, int],
+    against: Any,
+    school: Any,
+    figures: Any,
+) -> Any:
+    """Weigh one pupil's day, and let the rules look at it; return whose bells are not as before."""
+    hard_chance, soft_chance, known, shared, away = weigh(day, pupil, *against)
+    medical, illness, recent = remember_day(pupil, day, marks[0], marks[1], away)
+    weighed = Weighed(
+        day.absent, day.begins, day.free, day.goes_on, day.hard, day.left, day.could_leave,
+        day.late, day.came, day.suspended, shared, medical, illness, hard_chance, soft_chance,
+        known, recent,
+    )  # fmt: skip
+    changed, today.ringing = _look_at_day(rules, PupilDay(weighed, tally, school), figures)
+    write_day(today, weighed)
+    go_on(story, weighed)
+    return changed
+
+
 @kernel(
     np.uint8, np.uint8, np.uint8, TALLY, HABITS, USUAL, SCHOOL_DAY, OF_DAYS.record, STORY,
     OF_DAYS.figures, int, int, bool, bool,
@@ -167,23 +219,24 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
     mass: bool,
     new_year: bool,
 ) -> tuple[Rows, int, News, Rows, Rows, Rows, Rows, Rows]:
-    today, counted = seen(am, pm, habits)
-    news, count = np.empty((len(today), 3), np.int32), 0
-    if not counted:
-        return today, counted, news[:0].copy(), habits, usual, school, rules, stories
+    today, news, count = np.empty(len(am), PUPIL_DAY), np.empty((len(am), 3), np.int32), 0
+    totals = _totals(am, pm, year_groups, habits)
+    if not totals.counted:
+        return today, 0, news[:0].copy(), habits, usual, school, rules, stories
     before, usual, school = usual, usual.copy(), school.copy()
     habits, rules, stories = habits.copy(), rules.copy(), stories.copy()
-    times = compare(today, before, usual, year_groups, weekday)
-    compare_school(today, school[0], weekday, new_year)
+    times = compare(totals, before, usual, len(year_groups) > 0, weekday)
+    compare_school(totals, school[0], weekday, new_year)
     expected, taken_for = shares(before), np.zeros((2, YEAR_GROUPS))
     for p in range(len(today)):
-        day, group = today[p], year_groups[p] if len(year_groups) else 0
-        weigh(day, habits[p], expected, times, taken_for, group, days, mass)
-        remember_day(habits[p], day, am[p], pm[p])
-        one = PupilDay(day, tallies[p], school[0])
-        changed, day.ringing = _look_at_day(rules[p], one, figures[0])
+        group, marks = year_groups[p] if len(year_groups) else 0, (am[p], pm[p])
+        against = expected, times, taken_for, group, days, mass
+        of = today[p], tallies[p], habits[p], rules[p], stories[p], marks, against, school[0]
+        if is_ordinary(am[p], pm[p], habits[p]):  # a loop of its own, much shorter
+            changed = _take(ORDINARY_DAY, *of, figures[0])
+        else:
+            changed = _take(seen(am[p], pm[p], habits[p]), *of, figures[0])
         if changed & DAYS_TOLD:
-            news[count, 0], news[count, 1], news[count, 2] = p, changed, day.ringing
+            news[count, 0], news[count, 1], news[count, 2] = p, changed, today[p].ringing
             count += 1
-        go_on(stories[p], day)
-    return today, counted, news[:count].copy(), habits, usual, school, rules, stories
+    return today, totals.counted, news[:count].copy(), habits, usual, school, rules, stories

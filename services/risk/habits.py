@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import Codes
 from services.risk.compiled import inlined
 from services.risk.known import known
 from services.risk.pupil_days import (
@@ -13,10 +12,10 @@ from services.risk.pupil_days import (
     HARD,
     IN_SCHOOL,
     LATE,
-    PUPIL_DAY,
+    ORDINARY,
     SOFT,
     SUSPENDED,
-    Rows,
+    Seen,
 )
 from services.risk.usual import YEAR_GROUPS, believed
 
@@ -69,25 +68,31 @@ HABITS = np.dtype(
 
 
 @inlined
-def seen(am: Codes, pm: Codes, habits: Rows) -> tuple[Rows, int]:
-    """Read the two sessions together; return the day so far, and how many pupils it counts for."""
-    today, counted = np.empty(len(am), PUPIL_DAY), 0
-    for p in range(len(am)):
-        absent_pm = HARD[pm[p]] or SOFT[pm[p]]
-        came, stayed = IN_SCHOOL[am[p]], IN_SCHOOL[pm[p]]
-        day, before = today[p], habits[p]
-        day.hard = HARD[am[p]] or HARD[pm[p]]
-        day.absent = day.hard or SOFT[am[p]] or absent_pm
-        counts = day.absent or came or stayed
-        counted += counts
-        day.free = counts and not before.away
-        day.goes_on = counts and before.away
-        day.begins = day.absent and day.free
-        day.left = came and absent_pm and pm[p] != APPOINTMENT and not before.away_all_day
-        day.could_leave = came and (absent_pm or stayed)
-        day.late, day.came = LATE[am[p]], came
-        day.suspended = am[p] == SUSPENDED or pm[p] == SUSPENDED
-    return today, counted
+def is_ordinary(am: int, pm: int, pupil: Any) -> Any:
+    """Whether a pupil's day is `ORDINARY_DAY`."""
+    return ORDINARY[am] and ORDINARY[pm] and not pupil.away
+
+
+@inlined
+def seen(am: int, pm: int, pupil: Any) -> Seen:
+    """Read a pupil's two sessions together."""
+    absent_pm, came, stayed = HARD[pm] or SOFT[pm], IN_SCHOOL[am], IN_SCHOOL[pm]
+    hard = HARD[am] or HARD[pm]
+    absent = hard or SOFT[am] or absent_pm
+    counts = absent or came or stayed
+    free = counts and not pupil.away
+    return Seen(
+        absent,
+        absent and free,
+        free,
+        counts and pupil.away,
+        hard,
+        came and absent_pm and pm != APPOINTMENT and not pupil.away_all_day,
+        came and (absent_pm or stayed),
+        LATE[am],
+        came,
+        am == SUSPENDED or pm == SUSPENDED,
+    )
 
 
 @inlined
@@ -99,7 +104,7 @@ def _chance(events: np.float32, days: np.float32, usual: float, prior: Any) -> A
 
 @inlined
 def weigh(  # noqa: PLR0913  (all that a pupil's day is held against)
-    day: Any,
+    day: Seen,
     pupil: Any,
     usual: tuple[float, float],
     times: NDArray[np.float64],
@@ -107,8 +112,8 @@ def weigh(  # noqa: PLR0913  (all that a pupil's day is held against)
     group: int,
     days: int,
     mass: bool,
-) -> None:
-    """Write into a pupil's day what was to be expected of them.
+) -> tuple[float, float, float, bool, np.uint64]:
+    """Return what was to be expected of a pupil.
 
     Args:
         usual: share of pupils for whom a hard, and a soft, absence begins.
@@ -116,19 +121,25 @@ def weigh(  # noqa: PLR0913  (all that a pupil's day is held against)
         taken_for: what of that is believed, shape (2, YEAR_GROUPS); 0: not worked out yet.
         group: the pupil's year group.
         days: school days in the book before this one.
+
+    Returns:
+        Of `PUPIL_DAY` the chances of hard and soft absence, `known` and `shared`; and whether the
+        day is one of those in `recent`.
     """
     if taken_for[0, group] == 0:
         taken_for[0, group] = believed(times[0, group])
         taken_for[1, group] = believed(times[1, group])
     hard = _chance(pupil.hard, pupil.free, usual[0], HARD_HABIT)
     soft = _chance(pupil.soft, pupil.free, usual[1], SOFT_HABIT)
-    day.hard_chance = min(hard * taken_for[0, group], CHANCE_MAX)
-    day.soft_chance = min(soft * taken_for[1, group], CHANCE_MAX)
-    day.known = known(pupil.absent, pupil.counted, days)
     like_others = times[0 if day.hard else 1, group] >= SHARED_FROM
-    day.shared = day.absent and (like_others or (mass and not day.hard))
     together = times[0, YEAR_GROUPS] < TOGETHER_MAX
-    day.recent = np.uint64(together and day.hard and (day.begins or day.left))
+    return (
+        min(hard * taken_for[0, group], CHANCE_MAX),
+        min(soft * taken_for[1, group], CHANCE_MAX),
+        known(pupil.absent, pupil.counted, days),
+        day.absent and (like_others or (mass and not day.hard)),
+        np.uint64(together and day.hard and (day.begins or day.left)),
+    )
 
 
 @inlined
@@ -149,7 +160,7 @@ def shifted(history: np.uint64, happened: bool) -> np.uint64:
 
 
 @inlined
-def _settle(pupil: Any, day: Any, counts: bool) -> None:
+def _settle(pupil: Any, day: Seen, counts: bool) -> None:
     pupil.began_hard = shifted(pupil.began_hard, day.begins and day.hard and not day.left)
     pupil.began_soft = shifted(pupil.began_soft, day.begins and not day.hard)
     pupil.was_free = shifted(pupil.was_free, day.free)
@@ -163,8 +174,10 @@ def _settle(pupil: Any, day: Any, counts: bool) -> None:
 
 
 @inlined
-def remember_day(pupil: Any, day: Any, am: int, pm: int) -> None:
-    """Take a pupil's day into their habits, and write into the day what depends on both."""
+def remember_day(
+    pupil: Any, day: Seen, am: int, pm: int, recent: np.uint64
+) -> tuple[bool, np.float32, np.uint64]:
+    """Take a pupil's day into their habits; return `medical`, `illness` and `recent` after it."""
     counts = day.free or day.goes_on
     if counts:
         pupil.away = day.absent
@@ -172,8 +185,6 @@ def remember_day(pupil: Any, day: Any, am: int, pm: int) -> None:
         pupil.illness = _faded(pupil.illness, SOFT[am], SOFT[pm])
         pupil.unexplained = _faded(pupil.unexplained, HARD[am], HARD[pm])
     _settle(pupil, day, counts)
-    pupil.hard_history = (pupil.hard_history << BIT) | day.recent
-    day.illness, day.recent = pupil.illness, pupil.hard_history
-    day.medical = (
-        pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
-    )
+    pupil.hard_history = (pupil.hard_history << BIT) | recent
+    medical = pupil.illness > MEDICAL_DAYS and pupil.unexplained < MEDICAL_OTHER_MAX * pupil.illness
+    return medical, pupil.illness, pupil.hard_history

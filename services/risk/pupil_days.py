@@ -1,9 +1,12 @@
 """A pupil's school day: what is seen of it, whichever pupil and whatever the habit."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, mask_of
+from services.risk.compiled import inlined
 
 Rows = NDArray[np.void]
 """A record for each pupil, shape (P,)."""
@@ -66,3 +69,68 @@ PUPIL_DAY = np.dtype(
     ],
     align=True,
 )
+
+
+class Seen(NamedTuple):
+    """What is seen of one pupil's day, as in `PUPIL_DAY`."""
+
+    absent: bool
+    begins: bool
+    free: bool
+    goes_on: bool
+    hard: bool
+    left: bool
+    could_leave: bool
+    late: bool
+    came: bool
+    suspended: bool
+
+
+class Weighed(NamedTuple):
+    """One pupil's day as rules see it: the fields of `PUPIL_DAY`, but for what rings."""
+
+    absent: bool
+    begins: bool
+    free: bool
+    goes_on: bool
+    hard: bool
+    left: bool
+    could_leave: bool
+    late: bool
+    came: bool
+    suspended: bool
+    shared: bool
+    medical: bool
+    illness: np.float32
+    hard_chance: float
+    soft_chance: float
+    known: float
+    recent: np.uint64
+
+
+ORDINARY_DAY = Seen(
+    absent=False,
+    begins=False,
+    free=True,
+    goes_on=False,
+    hard=False,
+    left=False,
+    could_leave=True,
+    late=False,
+    came=True,
+    suspended=False,
+)
+"""In school, in time, as on the pupil's day before: most days of most pupils."""
+ORDINARY = IN_SCHOOL & ~LATE
+"""The marks of such a day."""
+
+
+@inlined
+def write_day(record: Any, day: Weighed) -> None:
+    """Write a pupil's day into their record of `PUPIL_DAY`."""
+    record.absent, record.begins, record.free = day.absent, day.begins, day.free
+    record.goes_on, record.hard, record.left = day.goes_on, day.hard, day.left
+    record.could_leave, record.late, record.came = day.could_leave, day.late, day.came
+    record.suspended, record.shared, record.medical = day.suspended, day.shared, day.medical
+    record.illness, record.known, record.recent = day.illness, day.known, day.recent
+    record.hard_chance, record.soft_chance = day.hard_chance, day.soft_chance

@@ -3,12 +3,11 @@
 And on how many days pupils leave after registration, and come late.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.common.codes import Codes
 from services.risk.compiled import inlined
 from services.risk.pupil_days import Rows
 
@@ -92,28 +91,37 @@ def _share(ratio: float) -> float:
     return min(max(ratio, SHARE_MIN), SHARE_MAX)
 
 
+class Totals(NamedTuple):
+    """What a school's pupils did on a day."""
+
+    began: NDArray[np.int64]
+    """For whom a hard, and a soft, absence began, by year group, shape (2, YEAR_GROUPS)."""
+    could: NDArray[np.int64]
+    """For whom one could have, shape (YEAR_GROUPS,)."""
+    left: int
+    could_leave: int
+    late: int
+    came: int
+    counted: int
+
+
 @inlined
 def compare(
-    today: Rows, before: Rows, after: Rows, year_groups: Codes, weekday: int
+    totals: Totals, before: Rows, after: Rows, grouped: bool, weekday: int
 ) -> NDArray[np.float64]:
     """Write what is usual after the day; return how many times the usual it was.
 
     For hard and for soft absence in each year group, drawn to the school's, and last in the school:
     shape (2, YEAR_GROUPS + 1).
     """
-    began, could = np.zeros((2, YEAR_GROUPS), np.int64), np.zeros(YEAR_GROUPS, np.int64)
-    for p in range(len(today)):
-        group = year_groups[p] if len(year_groups) else 0
-        could[group] += today[p].free
-        if today[p].begins and not today[p].left:
-            began[0 if today[p].hard else 1, group] += 1
+    began, could = totals.began, totals.could
     times = np.empty((2, YEAR_GROUPS + 1))
     for kind in range(2):
         usual, old, prior = after[kind], before[kind], PRIORS[kind]
         expected = old.share * old.weekdays[weekday]
         ratio = (began[kind].sum() + prior) / (expected * could.sum() + prior)
         times[kind] = ratio
-        for g in range(YEAR_GROUPS if len(year_groups) else 0):
+        for g in range(YEAR_GROUPS if grouped else 0):
             drawn_to, in_group = GROUP_PRIORS[kind], expected * old.groups[g] * could[g]
             times[kind, g] = (began[kind, g] + drawn_to * ratio) / (in_group + drawn_to)
             share = _share((began[kind, g] + 1) / (expected * ratio * could[g] + 1))
@@ -140,19 +148,13 @@ def shares(usual: Rows) -> tuple[float, float]:
 
 
 @inlined
-def compare_school(today: Rows, school: Any, weekday: int, new_year: bool) -> None:
+def compare_school(totals: Totals, school: Any, weekday: int, new_year: bool) -> None:
     """Write into a school's day what it was, and what is usual after it."""
     if school.weekday < WEEKEND:
         school.weekday_before = school.weekday
     school.weekday, school.new_year = weekday, new_year
-    left, could_leave, late, came = 0, 0, 0, 0
-    for p in range(len(today)):
-        left += today[p].left
-        could_leave += today[p].could_leave
-        late += today[p].late
-        came += today[p].came
-    _compare_often(school.left, left, could_leave, LEFT_MAX)
-    _compare_often(school.late, late, came, LATE_MAX)
+    _compare_often(school.left, totals.left, totals.could_leave, LEFT_MAX)
+    _compare_often(school.late, totals.late, totals.came, LATE_MAX)
 
 
 @inlined
