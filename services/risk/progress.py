@@ -20,7 +20,6 @@ from services.risk.fold import Column, PupilRule, Rule
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running
 from services.risk.signals import NOTHING, Signals
 from services.risk.stories import Looked, join_looked, join_rung, told
-from services.risk.whole_school import WholeSchool, step_school
 
 SENT = Column._fields.index("tallies")
 """So many fields of a column come with it; the fold puts the others in."""
@@ -33,7 +32,6 @@ class Progress(NamedTuple):
     """
 
     sessions: Sessions
-    school: WholeSchool
     diary: Diary
     days: Days
     states: tuple[Any, ...]
@@ -73,7 +71,7 @@ class Fold:
         for n, rule in self._others:
             states[n] = rule.start(pupils)
         return Progress(
-            start_sessions(pupils), WholeSchool(), start_diary(pupils), start_days(pupils),
+            start_sessions(pupils), start_diary(pupils), start_days(pupils),
             tuple(states), self._nobody, tuple({} for _ in self._nobody),
         )  # fmt: skip
 
@@ -82,9 +80,10 @@ class Fold:
         ordinal, episodes = column.ordinal, progress.episodes
         sessions, tallies, news = take_session(progress.sessions, column, self._of_sessions)
         entries = self._of_sessions.entries(episodes, news, progress.sessions, sessions)
-        school = step_school(progress.school, ordinal, tallies.away, tallies.of)
         diary, whole = step_diary(progress.diary, ordinal, column.codes)
-        column = Column._make((*column[:SENT], tallies, school, None))  # `_replace` is slower
+        column = Column._make(
+            (*column[:SENT], tallies, sessions.school, None)
+        )  # `_replace` is slower
         days, day = progress.days, None
         if whole is not None:
             days, day, news = take_day(days, whole, column, self._of_days)
@@ -100,7 +99,7 @@ class Fold:
             self._turns.join(rung, days, day)  # into stories that are nobody else's yet
             entries += told(progress.days.stories, days.stories)
         return Progress(
-            sessions, school, diary, days, tuple(states), tuple(rung),
+            sessions, diary, days, tuple(states), tuple(rung),
             noted(episodes, entries, ordinal) if entries else episodes,
         )  # fmt: skip
 

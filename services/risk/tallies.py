@@ -45,9 +45,6 @@ class Tallies(NamedTuple):
     """Of `TALLY`, shape (P,)."""
     without_reason: int = 0
     """This session's marks that are N: mostly, there are none."""
-    away: int = 0
-    of: int = 0
-    """This session's pupils away as `whole_school.SUDDEN` has it, and those for whom it counted."""
 
 
 NO_TALLIES = Tallies(np.zeros(0, TALLY))

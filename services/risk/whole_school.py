@@ -12,10 +12,13 @@ counts find slow outbreaks best: Watkins et al., BMC Medical Informatics and Dec
 """
 
 from math import sqrt
-from typing import NamedTuple
+from typing import Any
+
+import numpy as np
 
 from libs.common.codes import mask_of
 from services.risk.compiled import inlined, kernel
+from services.risk.pupil_days import Rows
 
 SUDDEN = mask_of("IMNOUG")
 """Absence that can come as a wave. Study leave, suspensions, religious observance and leave (S, E,
@@ -42,55 +45,47 @@ SIZE_SHARE_MIN, SIZE_KEPT = 0.5, 0.99
 WEEKDAYS = 7
 
 
-class WholeSchool(NamedTuple):
-    """State after a session."""
+WHOLE_SCHOOL = np.dtype(
+    [
+        # Sessions so far.
+        ("sessions", np.int64),
+        # Share of pupils away on a usual session.
+        ("usual", np.float64),
+        # Each weekday's morning and afternoon, as a multiple of that.
+        ("slots", np.float64, 2 * WEEKDAYS),
+        # Variance of the count over its mean.
+        ("spread", np.float64),
+        # Cumulative sum of how far sessions lay above the usual, in standard deviations.
+        ("risen", np.float64),
+        # Pupils who counted in the fullest of the latest sessions.
+        ("size", np.float64),
+        # Mass absences and waves so far.
+        ("times", np.int64),
+        # Sessions since one that was well above the usual.
+        ("calm", np.int64),
+        # The latest session's pupils away, pupils counted, and pupils usually away.
+        ("away", np.int64),
+        ("of", np.int64),
+        ("expected", np.float64),
+        # Mass absence: it has begun, and is not over. It has been `GRAVE_TIMES` the usual.
+        ("mass", np.bool_),
+        ("grave", np.bool_),
+        # Absence has risen over many sessions, and has not come down again.
+        ("wave", np.bool_),
+    ],
+    align=True,
+)
+"""State after a session."""
 
-    sessions: int = 0
-    usual: float = USUAL_AT_FIRST
-    """Share of pupils away on a usual session."""
-    slots: tuple[float, ...] = (1.0,) * (2 * WEEKDAYS)
-    """Each weekday's morning and afternoon, as a multiple of `usual`."""
-    spread: float = SPREAD_AT_FIRST
-    """Variance of the count over its mean."""
-    mass: bool = False
-    """Mass absence: it has begun, and is not over."""
-    grave: bool = False
-    """It has been `GRAVE_TIMES` the usual."""
-    risen: float = 0.0
-    """Cumulative sum of how far sessions lay above the usual, in standard deviations."""
-    wave: bool = False
-    """Absence has risen over many sessions, and has not come down again."""
-    times: int = 0
-    """Mass absences and waves so far."""
-    calm: int = 0
-    """Sessions since one that was well above the usual."""
-    size: float = 0.0
-    """Pupils who counted in the fullest of the latest sessions."""
-    away: int = 0
-    of: int = 0
-    expected: float = 0.0
-    """The latest session's pupils away, pupils counted, and pupils usually away."""
+
+def start_school() -> Rows:
+    """Return the state before the first session: of `WHOLE_SCHOOL`, shape (1,)."""
+    school = np.zeros(1, WHOLE_SCHOOL)
+    school["usual"], school["slots"], school["spread"] = USUAL_AT_FIRST, 1.0, SPREAD_AT_FIRST
+    return school
 
 
-Counted = tuple[int, float, float, bool, bool, float, bool, int, int, float, int, int, float]
-
-
-def step_school(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
-    """Take a session in which `away` of `of` pupils were away.
-
-    A session of which the registers of less than half the school have come says nothing yet.
-    """
-    if of < max(1.0, SIZE_SHARE_MIN * school.size):
-        return school
-    slot = (ordinal - 2) % (2 * WEEKDAYS)
-    multiple, after = _step(
-        school.sessions, school.usual, school.slots[slot], school.spread, school.mass,
-        school.grave, school.risen, school.wave, school.times, school.calm, school.size, away, of,
-    )  # fmt: skip
-    slots = school.slots
-    if multiple != slots[slot]:
-        slots = (*slots[:slot], multiple, *slots[slot + 1 :])
-    return WholeSchool(after[0], after[1], slots, *after[2:])
+NO_SCHOOL = start_school()
 
 
 @inlined
@@ -129,43 +124,43 @@ def _learnt(
     return usual, multiple
 
 
-@kernel(
-    int, float, float, float, bool, bool, float, bool, int, int, float, int, int
-)  # fmt: skip
-def _step(  # noqa: PLR0913  (the state, field by field: as a record it would cost more)
-    sessions: int,
-    usual: float,
-    multiple: float,
-    spread: float,
-    was_mass: bool,
-    was_grave: bool,
-    was_risen: float,
-    was_wave: bool,
-    times: int,
-    calm: int,
-    size: float,
-    away: int,
-    of: int,
-) -> tuple[float, Counted]:
-    """Return the slot's multiple after a session, and the other fields of `WholeSchool`."""
-    expected = usual * multiple * of
+@inlined
+def go_on_with(school: Any, ordinal: int, away: int, of: int) -> None:
+    """Take a session in which `away` of `of` pupils were away.
+
+    A session of which the registers of less than half the school have come says nothing yet.
+    """
+    if of < max(1.0, SIZE_SHARE_MIN * school.size):
+        return
+    slot = (ordinal - 2) % (2 * WEEKDAYS)
+    sessions, spread, multiple = school.sessions, school.spread, school.slots[slot]
+    was_mass, was_wave = school.mass, school.wave
+    expected = school.usual * multiple * of
     over = away / max(expected, 1.0)
     begins = (
         away >= expected + MORE_MIN
         and over >= TIMES_MIN
         and away >= _limit(expected, spread, sessions)
     )
-    calm = 0 if over >= OVER_TIMES else calm + 1
-    mass = begins or (was_mass and calm < OVER_SESSIONS)
-    grave = mass and (was_grave or (begins and over >= GRAVE_TIMES))
-    risen = _risen(sessions, was_risen, spread, away, expected)
+    school.calm = 0 if over >= OVER_TIMES else school.calm + 1
+    mass = begins or (was_mass and school.calm < OVER_SESSIONS)
+    school.grave = mass and (school.grave or (begins and over >= GRAVE_TIMES))
+    risen = _risen(sessions, school.risen, spread, away, expected)
     wave = risen >= WAVE_NEEDED or (was_wave and risen > 0)
-    times += (mass or wave) and not (was_mass or was_wave)
-    usual, multiple = _learnt(sessions, usual, multiple, away / of, mass or wave)
+    school.times += (mass or wave) and not (was_mass or was_wave)
+    school.usual, school.slots[slot] = _learnt(
+        sessions, school.usual, multiple, away / of, mass or wave
+    )
     if not mass:
-        spread = _spread(spread, away, expected)
-    size = max(float(of), SIZE_KEPT * size)
-    after = (
-        sessions + 1, usual, spread, mass, grave, risen, wave, times, calm, size, away, of, expected
-    )  # fmt: skip
-    return multiple, after
+        school.spread = _spread(spread, away, expected)
+    school.size = max(float(of), SIZE_KEPT * school.size)
+    school.sessions, school.mass, school.wave, school.risen = sessions + 1, mass, wave, risen
+    school.away, school.of, school.expected = away, of, expected
+
+
+@kernel(WHOLE_SCHOOL, int, int, int)
+def step_school(school: Rows, ordinal: int, away: int, of: int) -> Rows:
+    """Return the state after a session in which `away` of `of` pupils were away."""
+    after = school.copy()
+    go_on_with(after[0], ordinal, away, of)
+    return after

@@ -36,7 +36,7 @@ SHARED_FROM = 3.0
 CHANCE_MAX = 0.6
 
 
-LEAVING = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
+LEAVING = np.dtype([*HABIT, ("odds", np.float32), ("rings", np.bool_)], align=True)
 
 
 @inlined

@@ -33,7 +33,7 @@ SHARED_FROM = 3.0
 CHANCE_MAX, CHANGED_MAX = 0.7, 0.93
 
 
-ARRIVALS = np.dtype([*HABIT, ("odds", np.float64), ("rings", np.bool_)], align=True)
+ARRIVALS = np.dtype([*HABIT, ("odds", np.float32), ("rings", np.bool_)], align=True)
 
 
 @inlined

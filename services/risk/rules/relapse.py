@@ -36,7 +36,7 @@ RETURN = np.dtype(
         # Suspended on the latest days, and not yet back.
         ("suspended", np.bool_),
         ("rings", np.bool_),
-        ("odds", np.float64),
+        ("odds", np.float32),
     ],
     align=True,
 )

@@ -19,7 +19,7 @@ RISES = 4
 CHANGE = np.dtype(
     [
         # For each size of rise.
-        ("odds", np.float64, RISES),
+        ("odds", np.float32, RISES),
         ("rings", np.bool_),
     ],
     align=True,

@@ -34,9 +34,9 @@ UNREMARKABLE = 1.0
 WEEK = np.dtype(
     [
         # For each weekday.
-        ("odds", np.float64, WEEKEND),
+        ("odds", np.float32, WEEKEND),
         # What the latest day multiplied them by, if an absence began on it; else 1.
-        ("latest", np.float64),
+        ("latest", np.float32),
         # Absences that have begun on each weekday since it was last unremarkable.
         ("times", np.int16, WEEKEND),
         ("rings", np.bool_),
