@@ -140,21 +140,18 @@ class Book:
 
     def fold(self) -> Progress:
         """Return the rules' progress after the latest session, stepping over what has changed."""
-        sessions = self.sessions()
         at, progress = self._resume()
-        for index in range(at, len(sessions.ordinals)):
-            progress = self._fold.advance(progress, self._column(sessions, index))
-            ordinal = int(sessions.ordinals[index])
-            self._snapshots.append(_Snapshot(ordinal, index + 1, progress))
+        for number, column in enumerate(self._columns(at), at + 1):
+            progress = self._fold.advance(progress, column)
+            self._snapshots.append(_Snapshot(column.ordinal, number, progress))
             if len(self._snapshots) >= RECENT_SNAPSHOTS + SPARSE_SNAPSHOTS:
                 self._thin()
         return progress
 
     def columns_until(self, latest: int) -> Iterator[Column]:
         """Yield the sessions up to an ordinal, this included, as the rules see them."""
-        sessions = self.sessions()
-        for index in range(int(np.searchsorted(sessions.ordinals, latest, side="right"))):
-            yield self._column(sessions, index)
+        end = int(np.searchsorted(self.sessions().ordinals, latest, side="right"))
+        return self._columns(0, end)
 
     def year_group_of(self, position: int, academic_year: int) -> int | None:
         """Return a pupil's National Curriculum year, 0 for Reception; None: not known."""
@@ -167,7 +164,7 @@ class Book:
         """
         codes, roll = self.columns.get(ordinal), self._roll_as_arrays()
         if ordinal // 2 in roll.whole and codes is not None and len(codes) == len(self.upns):
-            return codes if codes.flags.writeable else codes.copy()  # as kernels take them
+            return codes
         codes = self._padded(codes)
         _strike(codes, roll.entered, roll.left, ordinal // 2)
         return codes
@@ -250,20 +247,23 @@ class Book:
         old = self._snapshots[:-RECENT_SNAPSHOTS]
         self._snapshots = old[1::2] + self._snapshots[-RECENT_SNAPSHOTS:]
 
-    def _column(self, sessions: Sessions, index: int) -> Column:
-        ordinal, roll = int(sessions.ordinals[index]), self._roll_as_arrays()
-        day = day_of(ordinal)
-        year = academic_year_of(day)
-        return Column(  # in order: by name it would take twice as long
-            ordinal,
-            int(sessions.school_days[index]),
-            int(sessions.school_weeks[index]),
-            year,
-            self.enrolled_codes(ordinal),
-            self._workers(day),
-            roll.year_groups,
-            roll.brought.get(year),
-        )
+    def _columns(self, at: int, end: int | None = None) -> Iterator[Column]:
+        """Yield the sessions with these numbers as the rules see them."""
+        roll = self._roll_as_arrays()
+        chosen = (numbers[at:end].tolist() for numbers in self.sessions())
+        for ordinal, school_day, school_week in zip(*chosen, strict=True):
+            day = day_of(ordinal)
+            year = academic_year_of(day)
+            yield Column(  # in order: by name it would take twice as long
+                ordinal,
+                school_day,
+                school_week,
+                year,
+                self.enrolled_codes(ordinal),
+                self._workers(day),
+                roll.year_groups,
+                roll.brought.get(year),
+            )
 
     def _workers(self, day: date) -> NDArray[np.uint8]:
         turn = bisect_right(self._turns, day)

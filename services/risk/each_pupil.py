@@ -28,7 +28,7 @@ from services.risk.usual import (
     start_school_day,
     start_usual,
 )
-from services.risk.whole_school import SUDDEN, WHOLE_SCHOOL, go_on_with, start_school
+from services.risk.whole_school import BEFORE, SUDDEN, WHOLE_SCHOOL, Stepped, WholeSchool, stepped
 
 SESSIONS_TOLD, DAYS_TOLD = OF_SESSIONS.on_limits, OF_DAYS.on_limits
 News = NDArray[np.int32]
@@ -48,13 +48,12 @@ class Sessions(NamedTuple):
     """Of `TALLY`, shape (P,)."""
     rules: Rows
     """Of `OF_SESSIONS.record`, shape (P,)."""
-    school: Rows
-    """Of `WHOLE_SCHOOL`, shape (1,)."""
+    school: WholeSchool
 
 
 def start_sessions(pupils: int) -> Sessions:
     """Return the state before the first session."""
-    return Sessions(0, 0, np.zeros(pupils, TALLY), OF_SESSIONS.start(pupils), start_school())
+    return Sessions(0, 0, np.zeros(pupils, TALLY), OF_SESSIONS.start(pupils), BEFORE)
 
 
 def take_session(
@@ -64,25 +63,18 @@ def take_session(
     year, week = column.academic_year, column.school_week
     new_year = year != before.academic_year
     brought = NONE_BROUGHT if column.brought is None else column.brought
-    tallies, rules, school, news, without_reason = _take_session(
-        before.tallies, before.rules, before.school, column.codes, brought, running.figures, column.ordinal,
-        week - before.school_week, new_year,
+    tallies, rules, news, without_reason, school = _take_session(
+        before.tallies, before.rules, before.school.state, column.codes, brought, running.figures,
+        column.ordinal, week - before.school_week, new_year,
     )  # fmt: skip
-    after = Sessions(year, week, tallies, rules, school)
+    after = Sessions(year, week, tallies, rules, WholeSchool(*school))
     return after, Tallies(tallies, without_reason), news
 
 
 @kernel(
-    TALLY,
-    OF_SESSIONS.record,
-    WHOLE_SCHOOL,
-    np.uint8,
-    (np.int32, 2),
-    OF_SESSIONS.figures,
-    int,
-    int,
-    bool,
-)
+    TALLY, OF_SESSIONS.record, WHOLE_SCHOOL, np.uint8, (np.int32, 2), OF_SESSIONS.figures,
+    int, int, bool,
+)  # fmt: skip
 def _take_session(  # noqa: PLR0913  (one call into compiled code)
     tallies: Rows,
     rules: Rows,
@@ -93,8 +85,8 @@ def _take_session(  # noqa: PLR0913  (one call into compiled code)
     ordinal: int,
     weeks_passed: int,
     new_year: bool,
-) -> tuple[Rows, Rows, Rows, News, int]:
-    tallies, rules, school = tallies.copy(), rules.copy(), school.copy()
+) -> tuple[Rows, Rows, News, int, Stepped]:
+    tallies, rules = tallies.copy(), rules.copy()
     news, count, without_reason, away, of = np.empty((len(codes), 3), np.int32), 0, 0, 0, 0
     for p in range(len(codes)):
         tally, code = tallies[p], codes[p]
@@ -111,8 +103,8 @@ def _take_session(  # noqa: PLR0913  (one call into compiled code)
         if changed & SESSIONS_TOLD:
             news[count, 0], news[count, 1], news[count, 2] = p, changed, ringing
             count += 1
-    go_on_with(school[0], ordinal, away, of)
-    return tallies, rules, school, news[:count].copy(), without_reason
+    after = stepped(school, ordinal, away, of)
+    return tallies, rules, news[:count].copy(), without_reason, after
 
 
 class Days(NamedTuple):
@@ -153,8 +145,8 @@ def take_day(
     groups = NO_GROUPS if column.year_groups is None else column.year_groups
     today, counted, news, *after = _take_day(
         halves.morning, halves.afternoon, groups, column.tallies.pupils, before.habits,
-        before.usual, before.school, column.school, before.rules, before.stories,
-        running.figures, halves.weekday, before.number, new_year,
+        before.usual, before.school, before.rules, before.stories, running.figures,
+        halves.weekday, before.number, column.school.mass, new_year,
     )  # fmt: skip
     if not counted:
         return before, None, news
@@ -214,8 +206,8 @@ def _take(  # noqa: PLR0913  (a part of the loop)
 
 
 @kernel(
-    np.uint8, np.uint8, np.uint8, TALLY, HABITS, USUAL, SCHOOL_DAY, WHOLE_SCHOOL,
-    OF_DAYS.record, STORY, OF_DAYS.figures, int, int, bool,
+    np.uint8, np.uint8, np.uint8, TALLY, HABITS, USUAL, SCHOOL_DAY,
+    OF_DAYS.record, STORY, OF_DAYS.figures, int, int, bool, bool,
 )  # fmt: skip
 def _take_day(  # noqa: PLR0913  (one call into compiled code)
     am: Codes,
@@ -225,12 +217,12 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
     habits: Rows,
     usual: Rows,
     school: Rows,
-    whole: Rows,
     rules: Rows,
     stories: Rows,
     figures: Rows,
     weekday: int,
     days: int,
+    mass: bool,
     new_year: bool,
 ) -> tuple[Rows, int, News, Rows, Rows, Rows, Rows, Rows]:
     today, news, count = np.empty(len(am), PUPIL_DAY), np.empty((len(am), 3), np.int32), 0
@@ -244,7 +236,7 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
     expected, taken_for = shares(before), np.zeros((2, YEAR_GROUPS))
     for p in range(len(today)):
         group, marks = year_groups[p] if len(year_groups) else 0, (am[p], pm[p])
-        against = expected, times, taken_for, group, days, whole[0].mass
+        against = expected, times, taken_for, group, days, mass
         of = today[p], tallies[p], habits[p], rules[p], stories[p], marks, against, school[0]
         if is_ordinary(am[p], pm[p], habits[p]):  # a loop of its own, much shorter
             changed = _take(ORDINARY_DAY, *of, figures[0])

@@ -17,7 +17,7 @@ from services.risk.days import Day
 from services.risk.pupil_days import Rows
 from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
 from services.risk.tallies import NO_TALLIES, Tallies
-from services.risk.whole_school import NO_SCHOOL
+from services.risk.whole_school import BEFORE, WholeSchool
 
 __all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals"]
 
@@ -58,8 +58,8 @@ class Column(NamedTuple):
     pupil has brought any."""
     tallies: Tallies = NO_TALLIES
     """What each pupil's sessions come to, this one included."""
-    school: Rows = NO_SCHOOL
-    """The whole school after this session: of `WHOLE_SCHOOL`, shape (1,)."""
+    school: WholeSchool = BEFORE
+    """The whole school after this session."""
     day: Day | None = None
     """The school day that this session completes, for rules on habits; None: it completes none."""
 

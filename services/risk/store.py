@@ -70,7 +70,10 @@ async def read_book(db: AsyncConnection, urn: str, rules: Sequence[Rule]) -> Boo
     columns = await db.execute(
         select(StoredColumn.ordinal, StoredColumn.codes).where(StoredColumn.urn == urn)
     )
-    book.columns.update((row.ordinal, np.frombuffer(row.codes, np.uint8)) for row in columns)
+    # From a bytearray: as kernels take them, columns are writable.
+    book.columns.update(
+        (row.ordinal, np.frombuffer(bytearray(row.codes), np.uint8)) for row in columns
+    )
     for calendar in await calendars_of(db, urn):
         book.open_as(calendar)
     for upn, involvements in (await involvements_by_upn(db, book.upns)).items():

@@ -12,7 +12,7 @@ counts find slow outbreaks best: Watkins et al., BMC Medical Informatics and Dec
 """
 
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,23 @@ def start_school() -> Rows:
     return school
 
 
-NO_SCHOOL = start_school()
+class WholeSchool(NamedTuple):
+    """The whole school after a session."""
+
+    state: Rows
+    """Of `WHOLE_SCHOOL`, shape (1,)."""
+    mass: bool
+    """Mass absence: it has begun, and is not over."""
+    grave: bool
+    """It has been `GRAVE_TIMES` the usual."""
+    wave: bool
+    """Absence has risen over many sessions, and has not come down again."""
+    times: int
+    """Mass absences and waves so far."""
+
+
+BEFORE = WholeSchool(start_school(), False, False, False, 0)
+"""Before the first session."""
 
 
 @inlined
@@ -125,7 +141,7 @@ def _learnt(
 
 
 @inlined
-def go_on_with(school: Any, ordinal: int, away: int, of: int) -> None:
+def _take(school: Any, ordinal: int, away: int, of: int) -> None:
     """Take a session in which `away` of `of` pupils were away.
 
     A session of which the registers of less than half the school have come says nothing yet.
@@ -158,9 +174,24 @@ def go_on_with(school: Any, ordinal: int, away: int, of: int) -> None:
     school.away, school.of, school.expected = away, of, expected
 
 
-@kernel(WHOLE_SCHOOL, int, int, int)
-def step_school(school: Rows, ordinal: int, away: int, of: int) -> Rows:
-    """Return the state after a session in which `away` of `of` pupils were away."""
+Stepped = tuple[Rows, bool, bool, bool, int]
+"""The fields of `WholeSchool`."""
+
+
+@inlined
+def stepped(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
+    """Return the state after a session, and what is told of it."""
     after = school.copy()
-    go_on_with(after[0], ordinal, away, of)
-    return after
+    one = after[0]
+    _take(one, ordinal, away, of)
+    return after, one.mass, one.grave, one.wave, one.times
+
+
+@kernel(WHOLE_SCHOOL, int, int, int)
+def _step(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
+    return stepped(school, ordinal, away, of)
+
+
+def step_school(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
+    """Take a session in which `away` of `of` pupils were away."""
+    return WholeSchool(*_step(school.state, ordinal, away, of))

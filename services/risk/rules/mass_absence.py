@@ -9,7 +9,7 @@ from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Severity,
 from services.risk.rules.evidence import in_words, school_sessions
 from services.risk.rules.rates import year_anchor
 from services.risk.signals import about_school
-from services.risk.whole_school import start_school, step_school
+from services.risk.whole_school import BEFORE, step_school
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,23 @@ class MassAbsence:
 
     def step(self, state: None, column: Column) -> tuple[None, Signals]:
         """Ring while there is mass absence; a warning once it is grave."""
-        school = column.school[0]
-        if not (school["mass"] or school["wave"]):
+        school = column.school
+        if not (school.mass or school.wave):
             return None, NOTHING
-        severity = Severity.warning if school["grave"] else Severity.notice
-        anchor = year_anchor(column.academic_year) + int(school["times"])
-        return None, about_school(anchor, severity)
+        severity = Severity.warning if school.grave else Severity.notice
+        return None, about_school(year_anchor(column.academic_year) + school.times, severity)
 
     def explain(self, record: SchoolRecord, anchor: int) -> Finding:
         """Tell how many are away, and how many usually."""
-        state, seen = start_school(), list[int]()
+        school, seen = BEFORE, list[int]()
         marks = zip(record.ordinals.tolist(), record.away.tolist(), record.of.tolist(), strict=True)
         for ordinal, away, of in marks:
-            state = step_school(state, ordinal, away, of)
-            seen = [*seen, ordinal] if state[0]["mass"] or state[0]["wave"] else []
-        school = state[0]
-        gone, counted, expected = int(school["away"]), int(school["of"]), float(school["expected"])
+            school = step_school(school, ordinal, away, of)
+            seen = [*seen, ordinal] if school.mass or school.wave else []
+        latest = school.state[0]
+        gone, counted, expected = int(latest["away"]), int(latest["of"]), float(latest["expected"])
         share, usual = (round(100 * number / max(1, counted)) for number in (gone, expected))
-        rising = "" if school["mass"] else " Absence has risen over many sessions."
+        rising = "" if school.mass else " Absence has risen over many sessions."
         text = (
             f"{gone} of {counted} pupils away ({share} %) on "
             f"{in_words(int(record.ordinals[-1]))}; usually {usual} % on such a session."
