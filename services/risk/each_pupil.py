@@ -16,7 +16,15 @@ from services.risk.habits import HABITS, is_ordinary, remember_day, seen, weigh
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running, in_turn
 from services.risk.pupil_days import ORDINARY_DAY, PUPIL_DAY, Rows, Seen, Weighed, write_day
 from services.risk.stories import STORY, go_on, start_stories
-from services.risk.tallies import NO_REASON, TALLY, Tallies, tally_session
+from services.risk.tallies import (
+    NO_REASON,
+    PRESENT,
+    TALLY,
+    Tallies,
+    add,
+    add_present,
+    write_tally,
+)
 from services.risk.usual import (
     SCHOOL_DAY,
     USUAL,
@@ -89,17 +97,21 @@ def _take_session(  # noqa: PLR0913  (one call into compiled code)
     tallies, rules = tallies.copy(), rules.copy()
     news, count, without_reason, away, of = np.empty((len(codes), 3), np.int32), 0, 0, 0, 0
     for p in range(len(codes)):
-        tally, code = tallies[p], codes[p]
-        tally_session(tally, code, ordinal, new_year)
-        tally.possible_in_all, tally.missed_in_all = tally.possible, tally.missed
-        if brought.shape[1]:
-            tally.possible_in_all += brought[0, p]
-            tally.missed_in_all += brought[1, p]
+        code, told = codes[p], (ordinal, weeks_passed, new_year)
         without_reason += code == NO_REASON
         away += SUDDEN[code]
         of += POSSIBLE[code]
-        seen = PupilSession(tally, code, ordinal, weeks_passed, new_year)
-        changed, ringing = _look_at_session(rules[p], seen, figures[0])
+        if PRESENT[code] and not new_year:  # a loop of its own, shorter
+            tally = add_present(tallies[p])
+            write_tally(tallies[p], tally)
+            seen = PupilSession(tally, code, *told)
+            changed, ringing = _look_at_session(rules[p], seen, figures[0])
+        else:
+            own = (brought[0, p], brought[1, p]) if brought.shape[1] else (0, 0)
+            tally = add(tallies[p], code, ordinal, own, new_year)
+            write_tally(tallies[p], tally)
+            seen = PupilSession(tally, code, *told)
+            changed, ringing = _look_at_session(rules[p], seen, figures[0])
         if changed & SESSIONS_TOLD:
             news[count, 0], news[count, 1], news[count, 2] = p, changed, ringing
             count += 1

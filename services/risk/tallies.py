@@ -50,23 +50,59 @@ class Tallies(NamedTuple):
 NO_TALLIES = Tallies(np.zeros(0, TALLY))
 
 
+class Tally(NamedTuple):
+    """One pupil's, as in `TALLY`."""
+
+    possible: int
+    missed: int
+    possible_in_all: int
+    missed_in_all: int
+    ill: int
+    run: int
+    run_since: int
+    run_after_leave: bool
+    on_leave: bool
+
+
 @inlined
-def tally_session(tally: Any, code: int, ordinal: int, new_year: bool) -> None:
-    """Lengthen, begin or end the pupil's run; a session that does not count does neither."""
+def add_present(tally: Any) -> Tally:
+    """Return a pupil's tally after a session in school: that of nearly everybody."""
+    possible, in_all = tally.possible + 1, tally.possible_in_all + 1
+    missed, missed_in_all, ill = tally.missed, tally.missed_in_all, tally.ill
+    since, after_leave = tally.run_since, tally.run_after_leave
+    return Tally(possible, missed, in_all, missed_in_all, ill, 0, since, after_leave, False)
+
+
+@inlined
+def add(tally: Any, code: int, ordinal: int, brought: tuple[int, int], new_year: bool) -> Tally:
+    """Return a pupil's tally after a session.
+
+    It lengthens, begins or ends the run of unauthorised absence; if it does not count, neither.
+    """
+    possible, missed, ill = tally.possible, tally.missed, tally.ill
     if new_year:
-        tally.possible, tally.missed, tally.ill = 0, 0, 0
-    if not POSSIBLE[code]:
-        return
-    tally.possible += 1
-    if PRESENT[code]:  # nearly everybody
-        tally.run, tally.on_leave = 0, False
-        return
-    tally.missed += 1
-    tally.ill += code == ILLNESS
-    if not UNAUTHORISED[code]:
-        tally.run = 0
-    else:
-        if tally.run == 0:
-            tally.run_since, tally.run_after_leave = ordinal, tally.on_leave
-        tally.run += 1
-    tally.on_leave = LEAVE[code]
+        possible, missed, ill = 0, 0, 0
+    run, since, after_leave = tally.run, tally.run_since, tally.run_after_leave
+    on_leave = tally.on_leave
+    if POSSIBLE[code]:
+        possible += 1
+        missed += ABSENT[code]
+        ill += code == ILLNESS
+        if not UNAUTHORISED[code]:
+            run = 0
+        else:
+            if run == 0:
+                since, after_leave = ordinal, on_leave
+            run += 1
+        on_leave = LEAVE[code]
+    in_all, missed_in_all = possible + brought[0], missed + brought[1]
+    return Tally(possible, missed, in_all, missed_in_all, ill, run, since, after_leave, on_leave)
+
+
+@inlined
+def write_tally(record: Any, tally: Tally) -> None:
+    """Write a pupil's tally into their record of `TALLY`."""
+    record.possible, record.missed, record.ill = tally.possible, tally.missed, tally.ill
+    record.possible_in_all, record.missed_in_all = tally.possible_in_all, tally.missed_in_all
+    record.run, record.run_since = tally.run, tally.run_since
+    record.run_after_leave, record.on_leave = tally.run_after_leave, tally.on_leave

@@ -189,7 +189,8 @@ def stepped(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
 
 @kernel(WHOLE_SCHOOL, int, int, int)
 def _step(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
-    return stepped(school, ordinal, away, of)
+    after: Stepped = stepped(school, ordinal, away, of)
+    return after
 
 
 def step_school(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
