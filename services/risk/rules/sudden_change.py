@@ -42,10 +42,11 @@ def likelier_begun(day: Any, more_hard: float, more_soft: float) -> Any:
     """Return how much likelier it is after a rise by these that absence began, or did not."""
     hard = min(day.hard_chance + more_hard, CHANCE_MAX)
     soft = min(day.soft_chance + more_soft, CHANCE_MAX)
+    # Multiplied by a reciprocal: for all rises that is one division, not one for each.
     if day.begins:
-        return hard / day.hard_chance if day.hard else soft / day.soft_chance
+        return hard * (1 / day.hard_chance) if day.hard else soft * (1 / day.soft_chance)
     usual = 1 - min(day.hard_chance + day.soft_chance, BOTH_MAX)
-    return (1 - min(hard + soft, BOTH_MAX)) / usual
+    return (1 - min(hard + soft, BOTH_MAX)) * (1 / usual)
 
 
 @inlined
