@@ -144,21 +144,22 @@ def start_days(pupils: int) -> Days:
 
 
 def take_day(
-    before: Days, halves: Diary, column: Column, running: Running
+    before: Days, halves: Diary, column: Column, sessions: Sessions, running: Running
 ) -> tuple[Days, Day | None, News]:
     """Put a day together, and let rules look at it; None: no register of it came at all.
 
     Args:
         halves: the day, complete.
-        column: the session that completed it, with what is known of it so far.
+        column: the session that completed it.
+        sessions: after that.
     """
     year = column.academic_year
     new_year = year != before.academic_year
     groups = NO_GROUPS if column.year_groups is None else column.year_groups
     today, counted, news, *after = _take_day(
-        halves.morning, halves.afternoon, groups, column.tallies.pupils, before.habits,
+        halves.morning, halves.afternoon, groups, sessions.tallies, before.habits,
         before.usual, before.school, before.rules, before.stories, running.figures,
-        halves.weekday, before.number, column.school.mass, new_year,
+        halves.weekday, before.number, sessions.school.mass, new_year,
     )  # fmt: skip
     if not counted:
         return before, None, news

@@ -106,6 +106,8 @@ class Running:
                     n, ringing(episodes[n]), rule.rung(after.rules[rule.kind], year)
                 )
             ]
+        if not len(news):  # as nearly always
+            return []
         return [
             self._entry(n, pupil, bool(rings >> place & 1), before, after)
             for pupil, changed, rings in news.tolist()

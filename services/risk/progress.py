@@ -15,11 +15,12 @@ from services.risk.each_pupil import (
     take_day,
     take_session,
 )
-from services.risk.episodes import Episodes, between, noted, ringing
+from services.risk.episodes import Entry, Episodes, between, noted, ringing
 from services.risk.fold import Column, PupilRule, Rule
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running
+from services.risk.pupil_days import Rows
 from services.risk.signals import NOTHING, Signals
-from services.risk.stories import Looked, join_looked, join_rung, told
+from services.risk.stories import Looked, join_looked, join_rung
 
 SENT = Column._fields.index("tallies")
 """So many fields of a column come with it; the fold puts the others in."""
@@ -81,23 +82,21 @@ class Fold:
         sessions, tallies, news = take_session(progress.sessions, column, self._of_sessions)
         entries = self._of_sessions.entries(episodes, news, progress.sessions, sessions)
         diary, whole = step_diary(progress.diary, ordinal, column.codes)
-        column = Column._make(
-            (*column[:SENT], tallies, sessions.school, None)
-        )  # `_replace` is slower
         days, day = progress.days, None
         if whole is not None:
-            days, day, news = take_day(days, whole, column, self._of_days)
+            days, day, news = take_day(days, whole, column, sessions, self._of_days)
         if day is not None:
             entries += self._of_days.entries(episodes, news, progress.days, days)
-            column = Column._make((*column[:-1], day))
+        # `_replace` is slower.
+        column = Column._make((*column[:SENT], tallies, sessions.school, day))
         states, rung = list(progress.states), list(progress.rung)
         for n, rule in self._others:
             states[n], rung[n] = rule.step(states[n], column)
             if rung[n] is not progress.rung[n] and n not in self._turns.ranked:
                 entries += between(n, progress.rung[n], rung[n])
         if day is not None:
-            self._turns.join(rung, days, day)  # into stories that are nobody else's yet
-            entries += told(progress.days.stories, days.stories)
+            stories = progress.days.stories
+            entries += self._turns.join(rung, stories, days, day)  # nobody else's yet
         return Progress(
             sessions, diary, days, tuple(states), tuple(rung),
             noted(episodes, entries, ordinal) if entries else episodes,
@@ -119,17 +118,18 @@ class _Turns:
         self._alone = {n: _together({n: looked[n]}) for n in self.ranked if n in looked}
         self._looked = _together({n: looked[n] for n in self.ranked if n in looked})
 
-    def join(self, rung: Sequence[Signals], days: Days, day: Day) -> None:
-        """Write what rings into the stories."""
+    def join(self, rung: Sequence[Signals], before: Rows, days: Days, day: Day) -> list[Entry]:
+        """Write what rings into the stories; return what the day has made of them."""
         stories, year = days.stories, days.academic_year
         if not any(len(rung[n].pupils) for n in self._folds):
-            join_looked(stories, self._looked, day, year)
-            return
+            return join_looked(before, stories, self._looked, day, year)
+        told: list[Entry] = []
         for n in self.ranked:
             if n in self._alone:
-                join_looked(stories, self._alone[n], day, year)
+                told = join_looked(before, stories, self._alone[n], day, year)
             else:
-                join_rung(stories, n, rung[n], day, year)
+                told = join_rung(before, stories, n, rung[n], day, year)
+        return told
 
 
 def _together(ranked: Mapping[int, tuple[int, PupilRule]]) -> Looked:
