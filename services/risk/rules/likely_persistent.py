@@ -91,6 +91,8 @@ def _looks_ahead(mine: Any, seen: Any, rule: Any) -> None:
     mine.foretelling += foretells
     mine.days_lately = mine.days_lately * fading + counted
     mine.foretelling_lately = mine.foretelling_lately * fading + foretells
+    if not (day.absent or mine.rings):
+        return  # as nearly always: a day in school makes nothing likelier
     had, gone = np.float32(tally.possible_in_all), np.float32(tally.missed_in_all)
     long_enough = tally.possible >= rule.possible_min
     below = gone < LIMIT * had

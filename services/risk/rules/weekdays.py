@@ -73,6 +73,8 @@ def _is_a_habit(mine: Any, seen: Any, rule: Any) -> None:
             mine.times[weekday] += 1
         elif mine.odds[weekday] < UNREMARKABLE:
             mine.times[weekday] = 0
+    if not (day.begins or mine.rings):
+        return  # as nearly always: only an absence that begins makes a habit of it
     times, odds = 0, 0.0
     for n in range(WEEKEND):
         times, odds = max(times, mine.times[n]), odds + mine.odds[n]
