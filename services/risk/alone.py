@@ -1,8 +1,8 @@
 """Alone: a rule that looks at one pupil at a time, and is no shipped one, has a loop of its own.
 
 A further file may offer a shipped rule under another kind, or a look of its own. The loops of
-`services.risk.each_pupil` are made of the shipped rules; this one is compiled when the rule is
-first run, and loaded from then on.
+`services.risk.each_session` and `each_day` are made of the shipped rules; this one is compiled when
+the rule is first run, and loaded from then on.
 """
 
 from collections.abc import Callable

@@ -219,8 +219,8 @@ class PupilDay(NamedTuple):
 class PupilRule(ABC):
     """A rule that looks at one pupil at a time: the base of most shipped ones.
 
-    All of them are two compiled loops over a school's pupils (`services.risk.each_pupil`): a call
-    into compiled code costs more than looking at a pupil.
+    All of them are two compiled loops over a school's pupils (`services.risk.each_session` and
+    `each_day`): a call into compiled code costs more than looking at a pupil.
     """
 
     kind: str
@@ -228,7 +228,8 @@ class PupilRule(ABC):
     each_day: ClassVar[bool]
     """Whether it looks at complete school days, and not at single sessions."""
     remembers: ClassVar["np.dtype[np.void]"]
-    """What it keeps of each pupil: a record with the field `rings`, bool, and perhaps `since`."""
+    """What it keeps of each pupil: a record with the field `rings`, bool, and perhaps `since`,
+    which moves only when the pupil does not ring."""
     look: ClassVar[Callable[..., None]]
     """Takes one session, or one day, of one pupil, and writes into what is remembered of them.
 

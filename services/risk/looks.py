@@ -1,8 +1,8 @@
 """Looks: the shipped rules that look at one pupil at a time, put together to be one compiled loop.
 
 A call into compiled code, with what it is given and what it returns, costs as much as a rule's
-look at a hundred pupils: so `services.risk.each_pupil` has two loops for all of them, made here
-from what each rule's file says of one pupil.
+look at a hundred pupils: so `services.risk.each_session` and `each_day` are one loop each for all of
+them, made here from what each rule's file says of one pupil.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,6 +56,11 @@ OF_SESSIONS = Looks([rule for rule in SHIPPED if not rule.each_day])
 OF_DAYS = Looks([rule for rule in SHIPPED if rule.each_day])
 
 
+News = NDArray[np.int32]
+"""For whom one of a loop's rules rings, or has ceased to, shape (K, 3): position, the places of the
+rules concerned, and of those that ring, as bits."""
+
+
 class State(Protocol):
     """The state of a loop."""
 
@@ -88,14 +93,12 @@ class Running:
         self._told = {n: one for n, one in self.looked.items() if not one[1].emerging}
 
     def entries(
-        self, episodes: Sequence[Episodes], news: NDArray[np.int32], before: State, after: State
+        self, episodes: Sequence[Episodes], news: News, before: State, after: State
     ) -> list[Entry]:
         """Return what rules on fixed limits say that they did not say before.
 
         Args:
             episodes: each rule's before.
-            news: for whom one of the loop's rules rings, or has ceased to, shape (K, 3): position,
-                the places of the rules concerned and of those that ring, as bits.
         """
         year = after.academic_year
         if year != before.academic_year:  # in which rings anew what rings

@@ -7,14 +7,8 @@ import numpy as np
 
 from services.risk.alone import Alone
 from services.risk.days import Day, Diary, start_diary, step_diary
-from services.risk.each_pupil import (
-    Days,
-    Sessions,
-    start_days,
-    start_sessions,
-    take_day,
-    take_session,
-)
+from services.risk.each_day import Days, start_days, take_day
+from services.risk.each_session import Sessions, start_sessions, take_session
 from services.risk.episodes import Entry, Episodes, between, noted, ringing
 from services.risk.fold import Column, PupilRule, Rule
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running

@@ -64,7 +64,7 @@ PUPIL_DAY = np.dtype(
         ("known", np.float64),
         # The pupil's last 64 days with hard absence or leaving, newest in bit 0.
         ("recent", np.uint64),
-        # The rules of `each_pupil.OF_DAYS` that ring for the pupil, by their places, as bits.
+        # The rules of `looks.OF_DAYS` that ring for the pupil, by their places, as bits.
         ("ringing", np.uint32),
     ],
     align=True,

@@ -1,30 +1,23 @@
-"""Each pupil: the two compiled loops over a school's pupils, one for sessions and one for days.
+"""Each day: the compiled loop over a school's pupils that takes a complete school day.
 
-What all rules are given is counted in them, and the shipped rules look (`services.risk.looks`).
+What all rules are given of it is put together in it, and the shipped rules look
+(`services.risk.looks`).
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from libs.common.codes import POSSIBLE, Codes
+from libs.common.codes import Codes
 from services.risk.compiled import inlined, kernel
 from services.risk.days import Day, Diary
-from services.risk.fold import Column, Ints, PupilDay, PupilSession
+from services.risk.each_session import Sessions
+from services.risk.fold import Column, PupilDay
 from services.risk.habits import HABITS, is_ordinary, remember_day, seen, weigh
-from services.risk.looks import OF_DAYS, OF_SESSIONS, Running, in_turn
+from services.risk.looks import OF_DAYS, News, Running, in_turn
 from services.risk.pupil_days import ORDINARY_DAY, PUPIL_DAY, Rows, Seen, Weighed, write_day
 from services.risk.stories import STORY, go_on, start_stories
-from services.risk.tallies import (
-    NO_REASON,
-    PRESENT,
-    TALLY,
-    Tallies,
-    add,
-    add_present,
-    write_tally,
-)
+from services.risk.tallies import TALLY
 from services.risk.usual import (
     SCHOOL_DAY,
     USUAL,
@@ -36,87 +29,10 @@ from services.risk.usual import (
     start_school_day,
     start_usual,
 )
-from services.risk.whole_school import BEFORE, SUDDEN, WHOLE_SCHOOL, Stepped, WholeSchool, stepped
 
-SESSIONS_TOLD, DAYS_TOLD = OF_SESSIONS.on_limits, OF_DAYS.on_limits
-News = NDArray[np.int32]
-"""As `Running.entries` takes it, shape (K, 3)."""
-NONE_BROUGHT, NO_GROUPS = np.zeros((2, 0), np.int32), np.zeros(0, np.uint8)
-
-
-_look_at_session, _look_at_day = in_turn(OF_SESSIONS.rules), in_turn(OF_DAYS.rules)
-
-
-class Sessions(NamedTuple):
-    """State after a session. P is the number of pupils."""
-
-    academic_year: int
-    school_week: int
-    tallies: Rows
-    """Of `TALLY`, shape (P,)."""
-    rules: Rows
-    """Of `OF_SESSIONS.record`, shape (P,)."""
-    school: WholeSchool
-
-
-def start_sessions(pupils: int) -> Sessions:
-    """Return the state before the first session."""
-    return Sessions(0, 0, np.zeros(pupils, TALLY), OF_SESSIONS.start(pupils), BEFORE)
-
-
-def take_session(
-    before: Sessions, column: Column, running: Running
-) -> tuple[Sessions, Tallies, News]:
-    """Count a session for each pupil, and let rules look at it."""
-    year, week = column.academic_year, column.school_week
-    new_year = year != before.academic_year
-    brought = NONE_BROUGHT if column.brought is None else column.brought
-    tallies, rules, news, without_reason, school = _take_session(
-        before.tallies, before.rules, before.school.state, column.codes, brought, running.figures,
-        column.ordinal, week - before.school_week, new_year,
-    )  # fmt: skip
-    after = Sessions(year, week, tallies, rules, WholeSchool(*school))
-    return after, Tallies(tallies, without_reason), news
-
-
-@kernel(
-    TALLY, OF_SESSIONS.record, WHOLE_SCHOOL, np.uint8, (np.int32, 2), OF_SESSIONS.figures,
-    int, int, bool,
-)  # fmt: skip
-def _take_session(  # noqa: PLR0913  (one call into compiled code)
-    tallies: Rows,
-    rules: Rows,
-    school: Rows,
-    codes: Codes,
-    brought: Ints,
-    figures: Rows,
-    ordinal: int,
-    weeks_passed: int,
-    new_year: bool,
-) -> tuple[Rows, Rows, News, int, Stepped]:
-    tallies, rules = tallies.copy(), rules.copy()
-    news, count, without_reason, away, of = np.empty((len(codes), 3), np.int32), 0, 0, 0, 0
-    for p in range(len(codes)):
-        code, told = codes[p], (ordinal, weeks_passed, new_year)
-        without_reason += code == NO_REASON
-        away += SUDDEN[code]
-        of += POSSIBLE[code]
-        if PRESENT[code] and not new_year:  # a loop of its own, shorter
-            tally = add_present(tallies[p])
-            write_tally(tallies[p], tally)
-            seen = PupilSession(tally, code, *told)
-            changed, ringing = _look_at_session(rules[p], seen, figures[0])
-        else:
-            own = (brought[0, p], brought[1, p]) if brought.shape[1] else (0, 0)
-            tally = add(tallies[p], code, ordinal, own, new_year)
-            write_tally(tallies[p], tally)
-            seen = PupilSession(tally, code, *told)
-            changed, ringing = _look_at_session(rules[p], seen, figures[0])
-        if changed & SESSIONS_TOLD:
-            news[count, 0], news[count, 1], news[count, 2] = p, changed, ringing
-            count += 1
-    after = stepped(school, ordinal, away, of)
-    return tallies, rules, news[:count].copy(), without_reason, after
+TOLD = OF_DAYS.on_limits
+NO_GROUPS = np.zeros(0, np.uint8)
+_look = in_turn(OF_DAYS.rules)
 
 
 class Days(NamedTuple):
@@ -212,7 +128,7 @@ def _take(  # noqa: PLR0913  (a part of the loop)
         day.late, day.came, day.suspended, shared, medical, illness, hard_chance, soft_chance,
         known, recent,
     )  # fmt: skip
-    changed, today.ringing = _look_at_day(rules, PupilDay(weighed, tally, school), figures)
+    changed, today.ringing = _look(rules, PupilDay(weighed, tally, school), figures)
     write_day(today, weighed)
     go_on(story, weighed)
     return changed
@@ -251,11 +167,11 @@ def _take_day(  # noqa: PLR0913  (one call into compiled code)
         group, marks = year_groups[p] if len(year_groups) else 0, (am[p], pm[p])
         against = expected, times, taken_for, group, days, mass
         of = today[p], tallies[p], habits[p], rules[p], stories[p], marks, against, school[0]
-        if is_ordinary(am[p], pm[p], habits[p]):  # a loop of its own, much shorter
+        if is_ordinary(am[p], pm[p], habits[p]):  # a path of its own, much shorter
             changed = _take(ORDINARY_DAY, *of, figures[0])
         else:
             changed = _take(seen(am[p], pm[p], habits[p]), *of, figures[0])
-        if changed & DAYS_TOLD:
+        if changed & TOLD:
             news[count, 0], news[count, 1], news[count, 2] = p, changed, today[p].ringing
             count += 1
     return today, totals.counted, news[:count].copy(), habits, usual, school, rules, stories
