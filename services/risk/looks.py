@@ -1,8 +1,8 @@
 """Looks: the shipped rules that look at one pupil at a time, put together to be one compiled loop.
 
 A call into compiled code, with what it is given and what it returns, costs as much as a rule's
-look at a hundred pupils: so `services.risk.each_session` and `each_day` are one loop each for all of
-them, made here from what each rule's file says of one pupil.
+look at a hundred pupils: so `services.risk.each_session` and `each_day` are one loop each for all
+of them, made here from what each rule's file says of one pupil.
 """
 
 from collections.abc import Iterable, Sequence

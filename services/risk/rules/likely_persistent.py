@@ -128,7 +128,7 @@ class LikelyPersistent(PupilRule):
     look = staticmethod(_looks_ahead)
     kind = "likely-persistent"
     severities = (Severity.notice,)
-    version = "5"
+    version = "6"
     emerging = True
     rank = 6
     title = "Likely to be persistently absent by the end of the year"

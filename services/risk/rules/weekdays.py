@@ -112,7 +112,7 @@ class WeekdayPattern(OnOdds):
     look = staticmethod(_is_a_habit)
     kind = "weekday-pattern"
     severities = (Severity.notice,)
-    version = "5"
+    version = "6"
     emerging = True
     rank = 2
     title = "Away on the same weekday again and again"
