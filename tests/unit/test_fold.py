@@ -1,13 +1,16 @@
 """The fold: what holds of every rule, whatever the marks."""
 
 import copy
+from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.catalogue import RULES
 from services.risk.fold import PupilRule
+from services.risk.looks import SHIPPED
 from services.risk.progress import Fold
 from tests.unit.books import Marks, columns, fold
 
@@ -42,6 +45,17 @@ def test_what_exact_rules_say_of_a_pupil_does_not_depend_on_the_others(pupils: l
     alone = fold(exact, Marks(pupils[:1], worker=1))[-1].episodes
 
     assert [{k: e for k, e in found.items() if k[0] == 0} for found in together] == list(alone)
+
+
+@given(PUPILS, st.dates(date(2027, 5, 10), date(2027, 9, 6)))
+@settings(max_examples=15, deadline=None)
+def test_episodes_say_what_rules_on_limits_say(pupils: list[str], start: date) -> None:
+    limits = [rule for rule in SHIPPED if not rule.emerging]
+    for progress in fold(limits, Marks(pupils, start)):
+        for rule, rung in zip(limits, progress.ringing, strict=True):
+            loop = progress.days if rule.each_day else progress.sessions
+            mine = loop.rules[rule.kind]
+            assert all(map(np.array_equal, rung, rule.rung(mine, loop.academic_year or 2026)))
 
 
 @pytest.mark.parametrize("rule", ALONE, ids=lambda rule: rule.kind)
