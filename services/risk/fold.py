@@ -257,18 +257,16 @@ class PupilRule(ABC):
         return as_record(self.parameters)
 
     def rung(self, pupils: Rows, academic_year: int) -> Signals:
-        """Return the signals of those who ring."""
+        """Return the signals of those who ring, of records of `remembers`, shape (P,)."""
         rings = np.ascontiguousarray(pupils["rings"])
         return signals(rings, self.anchors(pupils, academic_year), self.severities[0])
 
-    def anchors(self, pupils: Rows, academic_year: int) -> Ints | int:
-        """Return each pupil's anchor, shape (P,), or one for all.
+    def anchors(self, pupils: Any, academic_year: int) -> Any:
+        """Return each pupil's anchor, int32, shape (P,), or of one record one; or one for all.
 
         That is `since`, if it is among what the rule remembers. An emerging rule needs none.
         """
-        if "since" in (self.remembers.names or ()):
-            return np.ascontiguousarray(pupils["since"])
-        return 0
+        return pupils["since"] if "since" in (self.remembers.names or ()) else 0
 
 
 def as_record(parameters: Mapping[str, float]) -> Rows:

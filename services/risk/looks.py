@@ -120,10 +120,9 @@ class Running:
 
     def _entry(self, n: int, pupil: int, rings: bool, before: State, after: State) -> Entry:
         _, rule = self._told[n]
-        mine = (after if rings else before).rules[rule.kind][pupil : pupil + 1]
-        anchor = rule.anchors(mine, after.academic_year)
-        since = anchor if isinstance(anchor, int) else int(anchor[0])
-        return Entry(n, pupil, since, rings, int(rule.severities[0]))
+        mine = (after if rings else before).rules[pupil][rule.kind]
+        anchor = int(rule.anchors(mine, after.academic_year))
+        return Entry(n, pupil, anchor, rings, int(rule.severities[0]))
 
 
 def _nobody(mine: Any, seen: Any, figures: Any) -> tuple[int, int]:

@@ -8,8 +8,7 @@ import numpy as np
 
 from libs.common.codes import POSSIBLE, mask_of
 from services.risk.compiled import inlined
-from services.risk.fold import Finding, Ints, PupilRecord, PupilRule, Severity
-from services.risk.pupil_days import Rows
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words
 from services.risk.rules.rates import year_anchor
 
@@ -70,9 +69,9 @@ class HealthAbsence(PupilRule):
         """Faded days of illness at which it rings, and below which it clears."""
         return asdict(self)
 
-    def anchors(self, pupils: Rows, academic_year: int) -> Ints:
+    def anchors(self, pupils: Any, academic_year: int) -> Any:
         """Return each pupil's time in all: the n-th illness, whatever day it began."""
-        return year_anchor(academic_year) + np.ascontiguousarray(pupils["times"])
+        return year_anchor(academic_year) + pupils["times"]
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the illness of the last term."""

@@ -12,7 +12,6 @@ from libs.common.codes import ABSENT, POSSIBLE
 from libs.common.school_day import academic_year_of, day_of
 from services.risk.compiled import inlined
 from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
-from services.risk.pupil_days import Rows
 from services.risk.rules.evidence import figures, sessions
 from services.risk.tallies import ILLNESS, SESSIONS_A_DAY
 
@@ -37,7 +36,7 @@ class OfYear(PupilRule):
     each_day = False
     remembers = RINGS
 
-    def anchors(self, pupils: Rows, academic_year: int) -> int:
+    def anchors(self, pupils: Any, academic_year: int) -> int:
         """Return the year's."""
         return year_anchor(academic_year)
 
