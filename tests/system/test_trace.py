@@ -72,12 +72,13 @@ def test_one_trace_follows_a_register_through_all_three_services(
     assert [published.parent, evaluated.parent] == [put_.id, put_.id]
     assert [bell.parent, decided.parent] == [evaluated.id, evaluated.id]
     assert delivered.parent == decided.id
-    assert delivered.attributes["firstbell.delivery"] == receiver.received[0].webhook_id
+    # An earlier run's bell may have been withdrawn first, and told of too.
+    assert delivered.attributes["firstbell.delivery"] in {r.webhook_id for r in receiver.received}
     assert any(put_.trace in span.links for span in taken)
     assert decided.attributes["firstbell.kind"] == "unexplained-absence"
     assert put_.attributes["url.path"] == "(left out)"
     assert not [word for word in (ADA, "Ada", "LCS-81", "Worker") if word.encode() in collector.raw]
-    assert "traceparent" not in receiver.received[0].headers
+    assert not any("traceparent" in one.headers for one in receiver.received)
 
 
 def told(spans: list[Span]) -> set[tuple[str, str]]:
