@@ -3,10 +3,10 @@
     .venv/bin/python -m bench.rules
 
 A register into a book of a made-up year, and a whole year refolded, in turns with eight plain rules
-in NumPy (`bench.plain_rules`), in one run. CPU time of this process from the
-marks in the book to what rings: the session's column with the roll, every rule, stories and
-episodes; of the plain rules, their step alone. One register is one session of the whole school, the
-average of mornings and of afternoons, which complete a day.
+in NumPy (`bench.plain_rules`), in one run. CPU time of this process from the marks in the book to
+what rings: the session's column with the roll, every rule, stories and episodes; of the plain
+rules, their step alone. One register is one session of the whole school, the average of mornings
+and of afternoons, which complete a day.
 """
 
 import time

@@ -82,7 +82,7 @@ def between(rule: int, before: Signals, after: Signals) -> list[Entry]:
 
 
 @kernel(np.int32, np.int32, np.uint8, np.int32, np.int32, np.uint8, checked=True)
-def _differences(  # two sets of signals, column by column
+def _differences(
     was: Ints,
     was_since: Ints,
     was_severe: Severities,
@@ -92,7 +92,7 @@ def _differences(  # two sets of signals, column by column
 ) -> tuple[Ints, int]:
     """Return the rows that ring no more, then those that ring anew or not as before.
 
-    Also how many the first are. Both sides are sorted.
+    Also how many the first are. Both sides are signals, column by column, sorted.
     """
     ended, turned = np.empty(len(was), np.int32), np.empty(len(now), np.int32)
     gone, came, m, n = 0, 0, 0, 0

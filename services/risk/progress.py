@@ -9,12 +9,11 @@ from services.risk.alone import Alone
 from services.risk.days import Day, Diary, start_diary, step_diary
 from services.risk.each_day import Days, start_days, take_day
 from services.risk.each_session import Sessions, start_sessions, take_session
-from services.risk.episodes import Entry, Episodes, between, noted, ringing
+from services.risk.episodes import Episodes, between, noted, ringing
 from services.risk.fold import Column, PupilRule, Rule
 from services.risk.looks import OF_DAYS, OF_SESSIONS, Running
-from services.risk.pupil_days import Rows
 from services.risk.signals import NOTHING, Signals
-from services.risk.stories import Looked, join_looked, join_rung
+from services.risk.stories import Looked, join_looked, join_rung, told
 
 SENT = Column._fields.index("tallies")
 """So many fields of a column come with it; the fold puts the others in."""
@@ -89,8 +88,8 @@ class Fold:
             if rung[n] is not progress.rung[n] and n not in self._turns.ranked:
                 entries += between(n, progress.rung[n], rung[n])
         if day is not None:
-            stories = progress.days.stories
-            entries += self._turns.join(rung, stories, days, day)  # nobody else's yet
+            self._turns.join(rung, days, day)  # in place: nobody has seen these stories yet
+            entries += told(progress.days.stories, days.stories)
         return Progress(
             sessions, diary, days, tuple(states), tuple(rung),
             noted(episodes, entries, ordinal) if entries else episodes,
@@ -112,18 +111,17 @@ class _Turns:
         self._alone = {n: _together({n: looked[n]}) for n in self.ranked if n in looked}
         self._looked = _together({n: looked[n] for n in self.ranked if n in looked})
 
-    def join(self, rung: Sequence[Signals], before: Rows, days: Days, day: Day) -> list[Entry]:
-        """Write what rings into the stories; return what the day has made of them."""
+    def join(self, rung: Sequence[Signals], days: Days, day: Day) -> None:
+        """Write what rings into the stories after the day."""
         stories, year = days.stories, days.academic_year
         if not any(len(rung[n].pupils) for n in self._folds):
-            return join_looked(before, stories, self._looked, day, year)
-        told: list[Entry] = []
+            join_looked(stories, self._looked, day, year)
+            return
         for n in self.ranked:
             if n in self._alone:
-                told = join_looked(before, stories, self._alone[n], day, year)
+                join_looked(stories, self._alone[n], day, year)
             else:
-                told = join_rung(before, stories, n, rung[n], day, year)
-        return told
+                join_rung(stories, n, rung[n], day, year)
 
 
 def _together(ranked: Mapping[int, tuple[int, PupilRule]]) -> Looked:

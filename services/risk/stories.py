@@ -20,8 +20,6 @@ from services.risk.pupil_days import PUPIL_DAY, Rows
 from services.risk.signals import Ints, Signals
 
 Severities = NDArray[np.uint8]
-Entries = NDArray[np.int64]
-"""The fields of `Entry`, a row each, shape (K, 6)."""
 NOBODY = -1
 QUIET_DAYS = 15
 """School days without absence or lateness after which a story ends, if there was none since."""
@@ -67,28 +65,20 @@ class Looked(NamedTuple):
     """With which they ring, shape (N,)."""
 
 
-def join_looked(
-    before: Rows, stories: Rows, looked: Looked, day: Day, academic_year: int
-) -> list[Entry]:
-    """Write what rings into stories that have gone on with the day.
-
-    Args:
-        before: the stories before it.
-
-    Returns:
-        What it has made of them so far: which have begun, changed or ended.
-    """
-    rows = _join_looked(before, stories, day.pupils, *looked, _first_of(academic_year))
-    return list(starmap(Entry, rows.tolist())) if len(rows) else []
+def join_looked(stories: Rows, looked: Looked, day: Day, academic_year: int) -> None:
+    """Write what rings into stories that have gone on with the day."""
+    _join_looked(stories, day.pupils, *looked, _first_of(academic_year))
 
 
-def join_rung(
-    before: Rows, stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int
-) -> list[Entry]:
+def join_rung(stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int) -> None:
     """Do the same with what a rule that is a fold itself says."""
     year = _first_of(academic_year)
-    rows = _join_rung(before, stories, day.pupils, rung.pupils, rung.severities, rule, year)
-    return list(starmap(Entry, rows.tolist())) if len(rows) else []
+    _join_rung(stories, day.pupils, rung.pupils, rung.severities, rule, year)
+
+
+def told(before: Rows, after: Rows) -> list[Entry]:
+    """Return what a day has made of the stories: which have begun, changed or ended."""
+    return list(starmap(Entry, _told(before, after).tolist()))
 
 
 @cache
@@ -132,9 +122,35 @@ def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> None:
     story.severity = max(story.severity, severity)
 
 
-@inlined
-def _told(before: Rows, after: Rows) -> Entries:
-    """Return an entry for each story that is not as it was."""
+@kernel(STORY, PUPIL_DAY, np.int32, np.int32, np.uint8, int)
+def _join_looked(
+    stories: Rows, today: Rows, places: Ints, rules: Ints, severities: Severities, year: int
+) -> None:
+    for p in range(len(today)):
+        day = today[p]
+        if day.ringing:
+            for n in range(len(places)):
+                if day.ringing >> places[n] & 1:
+                    _join(stories[p], day, rules[n], severities[n], year)
+
+
+@kernel(STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
+def _join_rung(
+    stories: Rows,
+    today: Rows,
+    pupils: Ints,
+    severities: Severities,
+    rule: int,
+    year: int,
+) -> None:
+    for n in range(len(pupils)):
+        p = pupils[n]
+        _join(stories[p], today[p], rule, severities[n], year)
+
+
+@kernel(STORY, STORY)
+def _told(before: Rows, after: Rows) -> NDArray[np.int64]:
+    """Return the fields of an `Entry` for each story that is not as it was, shape (K, 6)."""
     rows, count = np.empty((len(before), 6), np.int64), 0
     for p in range(len(before)):
         was, now = before[p], after[p]
@@ -148,40 +164,3 @@ def _told(before: Rows, after: Rows) -> Entries:
             row[4], row[5] = story.severity, story.grounds
             count += 1
     return rows[:count].copy()
-
-
-@kernel(STORY, STORY, PUPIL_DAY, np.int32, np.int32, np.uint8, int)
-def _join_looked(
-    before: Rows,
-    stories: Rows,
-    today: Rows,
-    places: Ints,
-    rules: Ints,
-    severities: Severities,
-    year: int,
-) -> Entries:
-    for p in range(len(today)):
-        day = today[p]
-        if day.ringing:
-            for n in range(len(places)):
-                if day.ringing >> places[n] & 1:
-                    _join(stories[p], day, rules[n], severities[n], year)
-    told: Entries = _told(before, stories)
-    return told
-
-
-@kernel(STORY, STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
-def _join_rung(
-    before: Rows,
-    stories: Rows,
-    today: Rows,
-    pupils: Ints,
-    severities: Severities,
-    rule: int,
-    year: int,
-) -> Entries:
-    for n in range(len(pupils)):
-        p = pupils[n]
-        _join(stories[p], today[p], rule, severities[n], year)
-    told: Entries = _told(before, stories)
-    return told
