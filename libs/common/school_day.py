@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -73,6 +74,12 @@ def academic_year_of(day: date) -> int:
     The border is 1 August: some authorities' autumn terms begin in the last days of August.
     """
     return day.year if day.month >= 8 else day.year - 1
+
+
+@cache
+def academic_year_at(ordinal: int) -> int:
+    """Return the calendar year in which the academic year of a session began."""
+    return academic_year_of(day_of(ordinal))
 
 
 def academic_year_label(start: int) -> str:

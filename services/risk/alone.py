@@ -17,6 +17,7 @@ from services.risk.compiled import kernel
 from services.risk.fold import Column, PupilDay, PupilRule, PupilSession
 from services.risk.pupil_days import PUPIL_DAY, Rows
 from services.risk.signals import NOTHING, Signals
+from services.risk.signs import DAY, SESSION
 from services.risk.tallies import TALLY
 from services.risk.usual import SCHOOL_DAY
 
@@ -36,6 +37,7 @@ class Alone:
 
     def __init__(self, rule: PupilRule) -> None:
         self._rule = rule
+        self.heeds = DAY if rule.each_day else SESSION
         self._look = _loop_of(rule.look, rule.each_day, rule.remembers, rule.figures.dtype)
 
     def start(self, pupils: int) -> Remembered:
@@ -46,7 +48,7 @@ class Alone:
         """Let the rule look at a session, or at the day that it completes."""
         year, week = column.academic_year, column.school_week
         new_year = year != state.academic_year
-        rule, tallies = self._rule, column.tallies.pupils
+        rule, tallies = self._rule, np.ascontiguousarray(column.tallies)
         if not rule.each_day:
             seen = (column.codes, column.ordinal, week - state.school_week, new_year)
             pupils, changed = self._look(state.pupils, tallies, rule.figures, *seen)

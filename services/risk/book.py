@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from libs.common.codes import NO_MARK, POSSIBLE, Codes
 from libs.common.events import CalendarSet, Involvement
-from libs.common.school_day import Session, academic_year_of, day_of, ordinal_of, session_of
+from libs.common.school_day import (
+    Session,
+    academic_year_at,
+    academic_year_of,
+    day_of,
+    ordinal_of,
+    session_of,
+)
 from services.risk.compiled import kernel
 from services.risk.enrolment import Enrolment, Roll, roll_of
 from services.risk.fold import (
@@ -58,7 +65,7 @@ class Book:
     _enrolments: dict[int, Enrolment] = field(default_factory=dict)
     _involvements: dict[int, Sequence[Involvement]] = field(default_factory=dict)
     _levels: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
-    _turns: list[date] = field(default_factory=list)
+    _turns: list[int] = field(default_factory=list)
     _roll: Roll | None = None
     _open: dict[int, list[int]] = field(default_factory=dict)
     _sessions: Sessions | None = None
@@ -141,17 +148,20 @@ class Book:
     def fold(self) -> Progress:
         """Return the rules' progress after the latest session, stepping over what has changed."""
         at, progress = self._resume()
-        for number, column in enumerate(self._columns(at), at + 1):
+        sessions, roll = self.sessions(), self._roll_as_arrays()
+        for number in range(at, len(sessions.ordinals)):
+            column = self._column(number, sessions, roll)
             progress = self._fold.advance(progress, column)
-            self._snapshots.append(_Snapshot(column.ordinal, number, progress))
+            self._snapshots.append(_Snapshot(column.ordinal, number + 1, progress))
             if len(self._snapshots) >= RECENT_SNAPSHOTS + SPARSE_SNAPSHOTS:
                 self._thin()
         return progress
 
     def columns_until(self, latest: int) -> Iterator[Column]:
         """Yield the sessions up to an ordinal, this included, as the rules see them."""
-        end = int(np.searchsorted(self.sessions().ordinals, latest, side="right"))
-        return self._columns(0, end)
+        sessions, roll = self.sessions(), self._roll_as_arrays()
+        end = int(np.searchsorted(sessions.ordinals, latest, side="right"))
+        return (self._column(number, sessions, roll) for number in range(end))
 
     def year_group_of(self, position: int, academic_year: int) -> int | None:
         """Return a pupil's National Curriculum year, 0 for Reception; None: not known."""
@@ -162,7 +172,10 @@ class Book:
 
         They may be the book's own: do not change them.
         """
-        codes, roll = self.columns.get(ordinal), self._roll_as_arrays()
+        return self._enrolled(ordinal, self._roll_as_arrays())
+
+    def _enrolled(self, ordinal: int, roll: Roll) -> Codes:
+        codes = self.columns.get(ordinal)
         if ordinal // 2 in roll.whole and codes is not None and len(codes) == len(self.upns):
             return codes
         codes = self._padded(codes)
@@ -247,28 +260,25 @@ class Book:
         old = self._snapshots[:-RECENT_SNAPSHOTS]
         self._snapshots = old[1::2] + self._snapshots[-RECENT_SNAPSHOTS:]
 
-    def _columns(self, at: int, end: int | None = None) -> Iterator[Column]:
-        """Yield the sessions with these numbers as the rules see them."""
-        roll = self._roll_as_arrays()
-        chosen = (numbers[at:end].tolist() for numbers in self.sessions())
-        for ordinal, school_day, school_week in zip(*chosen, strict=True):
-            day = day_of(ordinal)
-            year = academic_year_of(day)
-            yield Column(  # in order: by name it would take twice as long
-                ordinal,
-                school_day,
-                school_week,
-                year,
-                self.enrolled_codes(ordinal),
-                self._workers(day),
-                roll.year_groups,
-                roll.brought.get(year),
-            )
+    def _column(self, number: int, sessions: Sessions, roll: Roll) -> Column:
+        """Return the session with this number as the rules see it."""
+        ordinal = sessions.ordinals.item(number)
+        year = academic_year_at(ordinal)
+        return Column(  # in order: by name it would take twice as long
+            ordinal,
+            sessions.school_days.item(number),
+            sessions.school_weeks.item(number),
+            year,
+            self._enrolled(ordinal, roll),
+            self._workers(ordinal),
+            roll.year_groups,
+            roll.brought.get(year),
+        )
 
-    def _workers(self, day: date) -> NDArray[np.uint8]:
-        turn = bisect_right(self._turns, day)
+    def _workers(self, ordinal: int) -> NDArray[np.uint8]:
+        turn = bisect_right(self._turns, ordinal // 2)
         if turn not in self._levels:
-            self._levels[turn] = levels_on(day, self._involvements, len(self.upns))
+            self._levels[turn] = levels_on(day_of(ordinal), self._involvements, len(self.upns))
         return self._levels[turn]
 
     def _roll_as_arrays(self) -> Roll:

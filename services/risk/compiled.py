@@ -97,6 +97,11 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba.njit(**FULLY_INLINED)(function))
 
 
+def in_python(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `inlined` function as it was before."""
+    return cast("Callable[..., Any]", cast("Any", function).py_func)
+
+
 def _is_loaded(dispatcher: Any, types: tuple[Any, ...]) -> bool:
     """Take what was compiled before, if it is there.
 

@@ -31,35 +31,41 @@ class Diary(NamedTuple):
     day: int
     """Its number (ordinal // 2); `NO_DAY`: none."""
     morning: Codes
-    afternoon: Codes
-    """No marks before it has come."""
-    blank: Codes
-    """A session without marks."""
-
-    @property
-    def weekday(self) -> int:
-        """0 is Monday."""
-        return (self.day - 1) % 7
+    afternoon: Codes | None
+    """None: it has not come."""
 
 
-def start_diary(pupils: int) -> Diary:
-    """Return a diary before the first session."""
-    blank = np.zeros(pupils, np.uint8)
-    return Diary(NO_DAY, blank, blank, blank)
+NOT_BEGUN = Diary(NO_DAY, np.zeros(0, np.uint8), None)
+"""No day is being put together."""
 
 
-def step_diary(diary: Diary, ordinal: int, codes: Codes) -> tuple[Diary, Diary | None]:
+Halves = tuple[Codes, Codes, int]
+"""A complete day: morning, afternoon, and the weekday; 0 is Monday."""
+
+
+def step_diary(diary: Diary, ordinal: int, codes: Codes) -> tuple[Diary, Halves | None]:
     """Take a session's codes; return the day that it completes too, if it does.
 
     An afternoon completes its day. A day whose afternoon never comes (the school was shut) is
     complete when the next day's first session comes.
     """
     number, half = divmod(ordinal, 2)
-    blank = diary.blank
-    if diary.day not in (NO_DAY, number):
-        halves = (blank, codes) if half == AFTERNOON else (codes, blank)
-        return Diary(number, *halves, blank), diary
     if half == AFTERNOON:
-        morning = diary.morning if diary.day == number else blank
-        return Diary(NO_DAY, blank, blank, blank), Diary(number, morning, codes, blank)
-    return Diary(number, codes, blank, blank), None
+        if diary.day == number:
+            return NOT_BEGUN, (diary.morning, codes, _weekday(number))
+        blank = np.zeros_like(codes)
+        if diary.day == NO_DAY:
+            return NOT_BEGUN, (blank, codes, _weekday(number))
+        return Diary(number, blank, codes), _halves(diary)
+    begun = Diary(number, codes, None)
+    return begun, None if diary.day in (NO_DAY, number) else _halves(diary)
+
+
+def _halves(diary: Diary) -> Halves:
+    blank = np.zeros_like(diary.morning)
+    afternoon = blank if diary.afternoon is None else diary.afternoon
+    return diary.morning, afternoon, _weekday(diary.day)
+
+
+def _weekday(number: int) -> int:
+    return (number - 1) % 7

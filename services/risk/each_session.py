@@ -1,4 +1,4 @@
-"""Each session: the compiled loop over a school's pupils that takes one.
+"""Each session: the loop over a school's pupils that takes one.
 
 What all rules are given is counted in it, and the shipped rules look (`services.risk.looks`).
 """
@@ -8,100 +8,89 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from libs.common.codes import POSSIBLE, Codes
-from services.risk.compiled import inlined, kernel
-from services.risk.fold import Column, Ints, PupilSession
-from services.risk.looks import OF_SESSIONS, News, Running, in_turn
+from services.risk.compiled import inlined
+from services.risk.fold import Ints, PupilSession
+from services.risk.looks import OF_SESSIONS, News, entries_of, in_turn
 from services.risk.pupil_days import Rows
-from services.risk.tallies import (
-    NO_REASON,
-    PRESENT,
-    TALLY,
-    Tallies,
-    Tally,
-    add,
-    add_present,
-    write_tally,
-)
-from services.risk.whole_school import BEFORE, SUDDEN, WHOLE_SCHOOL, Stepped, WholeSchool, stepped
+from services.risk.signs import CONCERN, NEW_YEAR, SESSION, WITHOUT_REASON
+from services.risk.tallies import NO_REASON, PRESENT, TALLY, Tally, add, add_present, write_tally
+from services.risk.whole_school import SUDDEN
 
 TOLD = OF_SESSIONS.on_limits
-NONE_BROUGHT = np.zeros((2, 0), np.int32)
-_look = in_turn(OF_SESSIONS.rules)
+_look = in_turn(OF_SESSIONS)
+enter_sessions = entries_of(OF_SESSIONS)
 
 
-class Sessions(NamedTuple):
-    """State after a session. P is the number of pupils."""
-
-    academic_year: int
-    school_week: int
-    tallies: Rows
-    """Of `TALLY`, shape (P,)."""
-    rules: Rows
-    """Of `OF_SESSIONS.record`, shape (P,)."""
-    school: WholeSchool
+PUPIL = np.dtype([("tally", TALLY), ("rules", OF_SESSIONS.record)], align=True)
+"""State after a session."""
+FIRST = np.zeros(1, PUPIL)
+FIRST["rules"] = OF_SESSIONS.start
 
 
-def start_sessions(pupils: int) -> Sessions:
-    """Return the state before the first session."""
-    return Sessions(0, 0, np.zeros(pupils, TALLY), OF_SESSIONS.start(pupils), BEFORE)
+class When(NamedTuple):
+    """A session's place in time."""
+
+    ordinal: int
+    weeks_passed: int
+    """School weeks that have begun since the session before."""
+    new_year: bool
+    """Whether an academic year has."""
 
 
-def take_session(
-    before: Sessions, column: Column, running: Running
-) -> tuple[Sessions, Tallies, News]:
-    """Count a session for each pupil, and let rules look at it."""
-    year, week = column.academic_year, column.school_week
-    new_year = year != before.academic_year
-    brought = NONE_BROUGHT if column.brought is None else column.brought
-    tallies, rules, news, without_reason, school = _take_session(
-        before.tallies, before.rules, before.school.state, column.codes, brought, running.figures,
-        column.ordinal, week - before.school_week, new_year,
-    )  # fmt: skip
-    after = Sessions(year, week, tallies, rules, WholeSchool(*school))
-    return after, Tallies(tallies, without_reason), news
+class SessionTaken(NamedTuple):
+    """What a session comes to."""
+
+    pupils: Rows
+    """After it."""
+    news: News
+    signs: int
+    away: int
+    of: int
+    """Pupils away, and pupils who counted, as `whole_school.take_school` takes them."""
+
+
+def start_sessions(pupils: int) -> Rows:
+    """Return the state before the first session, of `PUPIL`, shape (P,)."""
+    return np.repeat(FIRST, pupils)
 
 
 @inlined
-def _show(
-    tally: Tally, record: Any, rules: Any, code: int, when: tuple[int, int, bool], figures: Any
-) -> tuple[int, int]:
-    write_tally(record, tally)
-    seen = PupilSession(tally, code, when[0], when[1], when[2])
-    shown: tuple[int, int] = _look(rules, seen, figures)
-    return shown
+def _show(pupil: Any, tally: Tally, code: int, when: When, figures: Any) -> int:
+    write_tally(pupil.tally, tally)
+    seen = PupilSession(tally, code, when.ordinal, when.weeks_passed, when.new_year)
+    changed, _ = _look(pupil.rules, seen, figures)
+    news: int = changed & TOLD
+    return news
 
 
-@kernel(
-    TALLY, OF_SESSIONS.record, WHOLE_SCHOOL, np.uint8, (np.int32, 2), OF_SESSIONS.figures,
-    int, int, bool,
-)  # fmt: skip
-def _take_session(  # noqa: PLR0913  (one call into compiled code)
-    tallies: Rows,
-    rules: Rows,
-    school: Rows,
-    codes: Codes,
-    brought: Ints,
-    figures: Rows,
-    ordinal: int,
-    weeks_passed: int,
-    new_year: bool,
-) -> tuple[Rows, Rows, News, int, Stepped]:
-    tallies, rules = tallies.copy(), rules.copy()
-    news, count, without_reason, away, of = np.empty((len(codes), 3), np.int32), 0, 0, 0, 0
+@inlined
+def take_session(
+    before: Rows, codes: Codes, worker: Codes, brought: Ints, when: When, figures: Any
+) -> SessionTaken:
+    """Count a session for each pupil, and let rules look at it.
+
+    Args:
+        before: of `PUPIL`.
+    """
+    pupils, news = before.copy(), np.empty((len(codes), 2), np.int32)
+    count, without_reason, concern, away, of = 0, 0, 0, 0, 0
     for p in range(len(codes)):
-        code, when = codes[p], (ordinal, weeks_passed, new_year)
+        code, pupil = codes[p], pupils[p]
         without_reason += code == NO_REASON
+        concern += code == NO_REASON and worker[p] > 0
         away += SUDDEN[code]
         of += POSSIBLE[code]
-        if PRESENT[code] and not new_year:  # a path of its own, shorter
-            tally = add_present(tallies[p])
-            changed, ringing = _show(tally, tallies[p], rules[p], code, when, figures[0])
+        if PRESENT[code] and not when.new_year:  # a path of its own, shorter
+            tally = add_present(pupil.tally)
+            changed = _show(pupil, tally, code, when, figures)
         else:
             own = (brought[0, p], brought[1, p]) if brought.shape[1] else (0, 0)
-            tally = add(tallies[p], code, ordinal, own, new_year)
-            changed, ringing = _show(tally, tallies[p], rules[p], code, when, figures[0])
-        if changed & TOLD:
-            news[count, 0], news[count, 1], news[count, 2] = p, changed, ringing
+            tally = add(pupil.tally, code, when.ordinal, own, when.new_year)
+            changed = _show(pupil, tally, code, when, figures)
+        if changed:
+            news[count, 0], news[count, 1] = p, changed
             count += 1
-    after = stepped(school, ordinal, away, of)
-    return tallies, rules, news[:count].copy(), without_reason, after
+    signs = SESSION | (WITHOUT_REASON if without_reason else 0) | (CONCERN if concern else 0)
+    signs |= NEW_YEAR if when.new_year else 0
+    # In a new year it is `Running.anew` that says who rings.
+    return SessionTaken(pupils, news[: 0 if when.new_year else count], signs, away, of)

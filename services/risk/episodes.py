@@ -1,6 +1,6 @@
 """Episodes: for whom a rule rings, from the session after which it first rang to its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,21 +43,25 @@ class Entry(NamedTuple):
     grounds: int = 0
 
 
+Changes = NDArray[np.int64]
+"""The fields of entries, shape (K, 6)."""
+
+
 def noted(
-    known: tuple[Episodes, ...], entries: Iterable[Entry], ordinal: int
+    known: tuple[Episodes, ...], entries: Iterable[Sequence[int]], ordinal: int
 ) -> tuple[Episodes, ...]:
-    """Return each rule's episodes after a session that brought these entries."""
+    """Return each rule's episodes after a session that brought these entries, field by field."""
     every = list(known)
     for rule, pupil, anchor, rings, severity, grounds in entries:
         if every[rule] is known[rule]:
             every[rule] = dict(known[rule])
         episodes, key = every[rule], (pupil, anchor)
         if rings:
-            earlier = episodes.get(key) or Episode(ordinal, severity, None)
-            worst = max(earlier.severity, severity)
-            episodes[key] = Episode(earlier.since, worst, None, grounds)
+            since, worst, _, _ = episodes.get(key) or (ordinal, severity, None, 0)
+            episodes[key] = Episode(since, max(worst, severity), None, grounds)
         else:
-            episodes[key] = episodes[key]._replace(until=ordinal)
+            since, worst, _, earlier = episodes[key]
+            episodes[key] = Episode(since, worst, ordinal, earlier)
     return tuple(every)
 
 

@@ -13,15 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.common.codes import ABSENT, POSSIBLE, UNAUTHORISED, Codes
+from services.risk.compiled import in_python, inlined
 from services.risk.days import Day
 from services.risk.pupil_days import Rows
-from services.risk.signals import NOTHING, SCHOOL, Bools, Ints, Severity, Signals, signals
-from services.risk.tallies import NO_TALLIES, Tallies
-from services.risk.whole_school import BEFORE, WholeSchool
+from services.risk.signals import (
+    NOTHING,
+    SCHOOL,
+    Bools,
+    Ints,
+    Severity,
+    Signals,
+    signals,
+    year_anchor,
+)
+from services.risk.signs import SESSION
+from services.risk.tallies import NO_TALLIES
+from services.risk.whole_school import start_school
 
 __all__ = ["NOTHING", "SCHOOL", "Bools", "Ints", "Severity", "Signals", "signals"]
 
 State = TypeVar("State")
+AT_FIRST = start_school()
 
 
 class BroughtSessions(NamedTuple):
@@ -30,6 +42,22 @@ class BroughtSessions(NamedTuple):
     academic_year: int
     possible: int
     missed: int
+
+
+class Looked(Protocol):
+    """What all rules are given, counted once for all of them."""
+
+    @property
+    def sessions(self) -> Rows:
+        """Of each pupil, shape (P,); its field `tally` is of `TALLY`."""
+
+    @property
+    def days(self) -> Rows:
+        """Of each pupil, shape (P,); its field `habits` is of `HABITS`."""
+
+    @property
+    def school(self) -> Rows:
+        """Of the school, shape (1,); its field `whole` is of `WHOLE_SCHOOL`."""
 
 
 class Column(NamedTuple):
@@ -56,12 +84,30 @@ class Column(NamedTuple):
     brought: Ints | None = None
     """Sessions possible and missed at former schools this academic year, shape (2, P); None: no
     pupil has brought any."""
-    tallies: Tallies = NO_TALLIES
-    """What each pupil's sessions come to, this one included."""
-    school: WholeSchool = BEFORE
-    """The whole school after this session."""
+    signs: int = SESSION
+    """Of `services.risk.signs`, as bits."""
+    looked: "Looked | None" = None
+    """What has been counted of each pupil and of the school, this session included."""
     day: Day | None = None
-    """The school day that this session completes, for rules on habits; None: it completes none."""
+    """The school day that this session completes, for rules on habits that heed `DAY` or every
+    session; None: it completes none."""
+
+    @property
+    def tallies(self) -> Rows:
+        """What each pupil's sessions come to, this one included: of `TALLY`, shape (P,)."""
+        return NO_TALLIES if self.looked is None else self.looked.sessions["tally"]
+
+    @property
+    def recent(self) -> NDArray[np.uint64]:
+        """Each pupil's last 64 school days with hard absence or leaving, newest in bit 0, (P,)."""
+        if self.looked is None:
+            return np.zeros(len(self.codes), np.uint64)
+        return np.ascontiguousarray(self.looked.days["habits"]["hard_history"])
+
+    @property
+    def school(self) -> Rows:
+        """The whole school after this session: of `WHOLE_SCHOOL`, shape (1,)."""
+        return AT_FIRST if self.looked is None else self.looked.school["whole"]
 
     @property
     def possible(self) -> Bools:
@@ -179,7 +225,12 @@ class Rule(Protocol):
 
 
 class SchoolRule(Rule, Protocol[State]):
-    """A rule that is itself a fold over a school's sessions: any Python, best in NumPy."""
+    """A rule that is itself a fold over a school's sessions: any Python, best in NumPy.
+
+    It may name the signs (`services.risk.signs`) that it heeds, as bits, in `heeds`. Then it is
+    stepped over sessions with one of them alone, and as long as its state is not None or somebody
+    rings. Otherwise it is stepped over every session.
+    """
 
     def start(self, pupils: int) -> State:
         """Return the state before the first session, for this many pupils."""
@@ -216,15 +267,28 @@ class PupilDay(NamedTuple):
     """A record of `SCHOOL_DAY`, the same for every pupil."""
 
 
+@inlined
+def of_year(mine: Any, year: int) -> int:
+    """Return the academic year's anchor, whatever is remembered of a pupil."""
+    return year
+
+
+@inlined
+def since_then(mine: Any, year: int) -> Any:
+    """Return the anchor that a rule remembers of a pupil in `since`."""
+    return mine.since
+
+
 class PupilRule(ABC):
     """A rule that looks at one pupil at a time: the base of most shipped ones.
 
     All of them are two compiled loops over a school's pupils (`services.risk.each_session` and
-    `each_day`): a call into compiled code costs more than looking at a pupil.
+    `each_day`).
     """
 
     kind: str
     emerging: bool
+    rank: int
     each_day: ClassVar[bool]
     """Whether it looks at complete school days, and not at single sessions."""
     remembers: ClassVar["np.dtype[np.void]"]
@@ -236,6 +300,10 @@ class PupilRule(ABC):
     It is `inlined`, and given a record of `remembers`, a `PupilSession` or a `PupilDay`, and a
     record of `figures`.
     """
+
+    anchor: ClassVar[Callable[..., Any]] = staticmethod(of_year)
+    """Returns the anchor of a record of `remembers`, given the academic year's: `since_then`, the
+    year's, or one of the rule's own. It is `inlined`. An emerging rule needs none."""
 
     @property
     @abstractmethod
@@ -258,15 +326,9 @@ class PupilRule(ABC):
 
     def rung(self, pupils: Rows, academic_year: int) -> Signals:
         """Return the signals of those who ring, of records of `remembers`, shape (P,)."""
-        rings = np.ascontiguousarray(pupils["rings"])
-        return signals(rings, self.anchors(pupils, academic_year), self.severities[0])
-
-    def anchors(self, pupils: Any, academic_year: int) -> Any:
-        """Return each pupil's anchor, int32, shape (P,), or of one record one; or one for all.
-
-        That is `since`, if it is among what the rule remembers. An emerging rule needs none.
-        """
-        return pupils["since"] if "since" in (self.remembers.names or ()) else 0
+        rings, anchor_of = np.ascontiguousarray(pupils["rings"]), in_python(self.anchor)
+        anchors = anchor_of(pupils.view(np.recarray), year_anchor(academic_year))
+        return signals(rings, anchors, self.severities[0])
 
 
 def as_record(parameters: Mapping[str, float]) -> Rows:

@@ -1,7 +1,7 @@
 """Who works with which pupil of a book, and from which day on that changes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 
 import numpy as np
@@ -27,11 +27,11 @@ def levels_on(
     return levels
 
 
-def turns_of(involvements: Mapping[int, Sequence[Involvement]]) -> list[date]:
-    """Return the days on which it changes who works with whom, in order."""
+def turns_of(involvements: Mapping[int, Sequence[Involvement]]) -> list[int]:
+    """Return the days on which it changes who works with whom, as their ordinals, in order."""
     turns = set()
     for one in chain.from_iterable(involvements.values()):
-        turns.add(one.starts_on)
+        turns.add(one.starts_on.toordinal())
         if one.ends_on is not None:
-            turns.add(one.ends_on + timedelta(days=1))
+            turns.add(one.ends_on.toordinal() + 1)
     return sorted(turns)

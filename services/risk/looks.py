@@ -1,20 +1,19 @@
-"""Looks: the shipped rules that look at one pupil at a time, put together to be one compiled loop.
+"""Looks: the shipped rules that look at one pupil at a time, put together to be compiled loops.
 
-A call into compiled code, with what it is given and what it returns, costs as much as a rule's
-look at a hundred pupils: so `services.risk.each_session` and `each_day` are one loop each for all
-of them, made here from what each rule's file says of one pupil.
+What `services.risk.each_session` and `each_day` do with all of them for a pupil is made here from
+what each rule's file says of one.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.risk.catalogue import RULES
 from services.risk.compiled import inlined
-from services.risk.episodes import Entry, Episodes, between, ringing
-from services.risk.fold import PupilRule, Rule
+from services.risk.episodes import Changes
+from services.risk.fold import PupilRule
 from services.risk.pupil_days import Rows
 
 
@@ -23,106 +22,42 @@ class Looks:
 
     Args:
         rules: in the order of their places in it.
+        first: the first one's place: places go on from loop to loop.
     """
 
-    def __init__(self, rules: Sequence[PupilRule]) -> None:
-        self.rules = rules
+    def __init__(self, rules: Sequence[PupilRule], first: int = 0) -> None:
+        self.by_place = dict(enumerate(rules, first))
         self.record = np.dtype([(rule.kind, rule.remembers) for rule in rules], align=True)
-        self.figures = np.dtype([(rule.kind, rule.figures.dtype) for rule in rules], align=True)
-        self.shipped = np.zeros(1, self.figures)
-        for rule in rules:
-            self.shipped[rule.kind] = rule.figures
-        self._places = {rule.kind: place for place, rule in enumerate(rules)}
-        self.on_limits = sum(1 << place for place, rule in enumerate(rules) if not rule.emerging)
+        self.on_limits = sum(1 << n for n, rule in self.by_place.items() if not rule.emerging)
         """The places of rules on fixed limits, as bits. The others' bells are stories."""
 
-    def place_of(self, rule: Rule) -> int | None:
-        """Return a rule's place in the loop, whatever its parameters; None: it has none."""
-        place = self._places.get(rule.kind)
-        if place is None or not isinstance(rule, PupilRule):
-            return None
-        return place if rule.look is self.rules[place].look else None
-
-    def start(self, pupils: int) -> Rows:
-        """Return what the rules remember before the first session, shape (P,)."""
-        every = np.empty(pupils, self.record)
-        for rule in self.rules:
-            every[rule.kind] = rule.start(pupils)
-        return every
+        self.start = np.zeros(1, self.record)
+        """What the rules remember of a pupil before the first session, shape (1,)."""
+        for rule in rules:
+            self.start[rule.kind] = rule.start(1)
 
 
 SHIPPED = [rule for rule in RULES if isinstance(rule, PupilRule)]
 OF_SESSIONS = Looks([rule for rule in SHIPPED if not rule.each_day])
-OF_DAYS = Looks([rule for rule in SHIPPED if rule.each_day])
-
-
+OF_DAYS = Looks([rule for rule in SHIPPED if rule.each_day], len(OF_SESSIONS.by_place))
+BY_PLACE = OF_SESSIONS.by_place | OF_DAYS.by_place
+FIGURES = np.dtype([(rule.kind, rule.figures.dtype) for rule in SHIPPED], align=True)
+"""The parameters of the rules of both loops, by their kinds."""
 News = NDArray[np.int32]
-"""For whom one of a loop's rules rings, or has ceased to, shape (K, 3): position, the places of the
-rules concerned, and of those that ring, as bits."""
+"""For whom one of a loop's rules rings, or has ceased to, shape (K, 2): position, and the places of
+the rules concerned, as bits."""
 
 
-class State(Protocol):
-    """The state of a loop."""
-
-    @property
-    def academic_year(self) -> int:
-        """Of the latest session, or day, taken."""
-
-    @property
-    def rules(self) -> Rows:
-        """Of `Looks.record`, shape (P,)."""
-
-
-class Running:
-    """Which of a loop's rules run, and with which figures.
-
-    Args:
-        rules: of which some have a place in the loop.
-    """
-
-    def __init__(self, looks: Looks, rules: Sequence[Rule]) -> None:
-        self.figures = looks.shipped.copy()
-        """Of `Looks.figures`, shape (1,). Rules that do not run look too: nobody asks them."""
-        self.looked: dict[int, tuple[int, PupilRule]] = {}
-        """Each of them, with its place in the loop, by its place among `rules`."""
-        for n, rule in enumerate(rules):
-            place = looks.place_of(rule)
-            if place is not None and isinstance(rule, PupilRule):
-                self.figures[rule.kind] = rule.figures[0]
-                self.looked[n] = place, rule
-        self._told = {n: one for n, one in self.looked.items() if not one[1].emerging}
-
-    def entries(
-        self, episodes: Sequence[Episodes], news: News, before: State, after: State
-    ) -> list[Entry]:
-        """Return what rules on fixed limits say that they did not say before.
-
-        Args:
-            episodes: each rule's before.
-        """
-        year = after.academic_year
-        if year != before.academic_year:  # in which rings anew what rings
-            return [
-                entry
-                for n, (_, rule) in self._told.items()
-                for entry in between(
-                    n, ringing(episodes[n]), rule.rung(after.rules[rule.kind], year)
-                )
-            ]
-        if not len(news):  # as nearly always
-            return []
-        return [
-            self._entry(n, pupil, bool(rings >> place & 1), before, after)
-            for pupil, changed, rings in news.tolist()
-            for n, (place, _) in self._told.items()
-            if changed >> place & 1
-        ]
-
-    def _entry(self, n: int, pupil: int, rings: bool, before: State, after: State) -> Entry:
-        _, rule = self._told[n]
-        mine = (after if rings else before).rules[pupil][rule.kind]
-        anchor = int(rule.anchors(mine, after.academic_year))
-        return Entry(n, pupil, anchor, rings, int(rule.severities[0]))
+NOBODY = -1
+ON_LIMITS = np.dtype(
+    [
+        # The rule's place among all rules; `NOBODY`: it does not run, or is emerging.
+        ("rule", np.int32),
+        # With which it rings.
+        ("severity", np.uint8),
+    ],
+    align=True,
+)
 
 
 def _nobody(mine: Any, seen: Any, figures: Any) -> tuple[int, int]:
@@ -148,9 +83,52 @@ def _after(others: Any, rule: PupilRule, place: int) -> Any:
     return looked
 
 
-def in_turn(rules: Iterable[PupilRule]) -> Any:
-    """Return the looks of all these rules as one, `inlined`."""
+def in_turn(looks: Looks) -> Any:
+    """Return the looks of a loop's rules as one, `inlined`."""
     looked: Any = inlined(_nobody)
-    for place, rule in enumerate(rules):
+    for place, rule in looks.by_place.items():
         looked = _after(looked, rule, place)
     return looked
+
+
+def _no_entry(was: Any, now: Any, about: Any, limits: Rows, rows: Changes, count: int) -> int:
+    return count
+
+
+def _and_entry(others: Any, rule: PupilRule, place: int) -> Any:
+    """Return what writes the entries of other rules on one pupil and then this one's."""
+    name, anchor = rule.kind, rule.anchor
+
+    @inlined
+    def enter(was: Any, now: Any, about: Any, limits: Rows, rows: Changes, count: int) -> int:
+        count = others(was, now, about, limits, rows, count)
+        pupil, changed, year = about
+        if changed >> place & 1 and limits[place].rule != NOBODY:
+            row, rings = rows[count], now[name].rings
+            row[0], row[1], row[3] = limits[place].rule, pupil, rings
+            row[2] = anchor(now[name], year) if rings else anchor(was[name], year)
+            row[4], row[5] = limits[place].severity, 0
+            count += 1
+        return count
+
+    return enter
+
+
+def entries_of(looks: Looks) -> Any:
+    """Return what writes the entries that a loop's rules on fixed limits make, `inlined`."""
+    of_one: Any = inlined(_no_entry)
+    for place, rule in looks.by_place.items():
+        if not rule.emerging:
+            of_one = _and_entry(of_one, rule, place)
+
+    @inlined
+    def enter(
+        was: Rows, now: Rows, news: News, limits: Rows, year: int, rows: Changes, count: int
+    ) -> int:
+        for n in range(len(news)):
+            p = news[n, 0]
+            about = p, news[n, 1], year
+            count = of_one(was[p].rules, now[p].rules, about, limits, rows, count)
+        return count
+
+    return enter

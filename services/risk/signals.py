@@ -1,6 +1,8 @@
 """Signals: what a rule says after a session, as arrays."""
 
+from datetime import date
 from enum import IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,12 @@ Ints = NDArray[np.int32]
 
 SCHOOL = -1
 """The position, in a book, of the school itself: a bell that is about no one pupil."""
+
+
+@cache
+def year_anchor(academic_year: int) -> int:
+    """Return the anchor of grounds that are a whole year's: the ordinal of its 1 August."""
+    return date(academic_year, 8, 1).toordinal() * 2
 
 
 class Severity(IntEnum):

@@ -5,19 +5,15 @@ the story is open says the same thing and rings no second bell. A story ends whe
 steadily in school again.
 """
 
-from datetime import date
-from functools import cache
-from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.risk.compiled import inlined, kernel
-from services.risk.days import Day
-from services.risk.episodes import Entry
-from services.risk.pupil_days import PUPIL_DAY, Rows
-from services.risk.signals import Ints, Signals
+from services.risk.episodes import Changes
+from services.risk.pupil_days import Rows
+from services.risk.signals import Ints, Signals, year_anchor
 
 Severities = NDArray[np.uint8]
 NOBODY = -1
@@ -40,8 +36,9 @@ STORY = np.dtype(
         # Places of the rules that rang while the story was open, as bits.
         ("grounds", np.uint32),
         ("severity", np.uint8),
-        # Whether a story was open before the latest day.
+        # Whether a story was open before the latest day, and the pupil absent or late on it.
         ("was_open", np.bool_),
+        ("troubled", np.bool_),
     ],
     align=True,
 )
@@ -54,49 +51,36 @@ def start_stories(pupils: int) -> Rows:
     return nobody
 
 
-class Looked(NamedTuple):
-    """Emerging rules that look at one pupil at a time, in the order of their ranks. N rules."""
-
-    places: Ints
-    """Their places in the loop, as `PUPIL_DAY` has them in `ringing`, shape (N,)."""
-    rules: Ints
-    """Their places among all rules, shape (N,)."""
-    severities: Severities
-    """With which they ring, shape (N,)."""
-
-
-def join_looked(stories: Rows, looked: Looked, day: Day, academic_year: int) -> None:
-    """Write what rings into stories that have gone on with the day."""
-    _join_looked(stories, day.pupils, *looked, _first_of(academic_year))
+RANKED = np.dtype(
+    [
+        # The rule's place in the loop over days.
+        ("place", np.int32),
+        # And among all rules.
+        ("rule", np.int32),
+        # With which it rings.
+        ("severity", np.uint8),
+    ],
+    align=True,
+)
+"""An emerging rule that looks at one pupil at a time."""
 
 
-def join_rung(stories: Rows, rule: int, rung: Signals, day: Day, academic_year: int) -> None:
-    """Do the same with what a rule that is a fold itself says."""
-    year = _first_of(academic_year)
-    _join_rung(stories, day.pupils, rung.pupils, rung.severities, rule, year)
+def join_rung(stories: Rows, rule: int, rung: Signals, ranks: Ints, academic_year: int) -> None:
+    """Write what a rule that is a fold itself says into stories that have gone on with the day.
 
-
-def told(before: Rows, after: Rows) -> list[Entry]:
-    """Return what a day has made of the stories: which have begun, changed or ended."""
-    return list(starmap(Entry, _told(before, after).tolist()))
-
-
-@cache
-def _first_of(academic_year: int) -> int:
-    return date(academic_year, 8, 1).toordinal() * 2
-
-
-@inlined
-def _is_troubled(day: Any) -> Any:
-    return day.absent or day.late
+    Args:
+        ranks: each rule's, of emerging rules, shape (rules,).
+    """
+    year = year_anchor(academic_year)
+    _join_rung(stories, rung.pupils, rung.severities, ranks, rule, year)
 
 
 @inlined
 def go_on(story: Any, day: Any) -> None:
     """Take a pupil's day: it may end their story."""
-    story.was_open = story.leader != NOBODY
+    story.was_open, story.troubled = story.leader != NOBODY, day.absent or day.late
     if story.was_open:
-        if _is_troubled(day):
+        if story.troubled:
             story.quiet = min(story.quiet + SET_BACK_DAYS, QUIET_DAYS_MAX)
         else:
             story.quiet -= 1
@@ -105,62 +89,68 @@ def go_on(story: Any, day: Any) -> None:
 
 
 @inlined
-def _join(story: Any, day: Any, rule: int, severity: int, year: int) -> None:
+def _join(story: Any, rule: int, severity: int, year: int) -> None:
     """Write into a pupil's story that a rule rings."""
-    ground = np.uint32(1) << np.uint32(rule)
-    if not story.was_open:
-        if not _is_troubled(day):
+    if not story.was_open and story.leader == NOBODY:
+        if not story.troubled:
             return  # what rings still is an old story's, now over
-        story.was_open = True
         story.leader, story.quiet = rule, QUIET_DAYS
         # The n-th story of the year, whatever a later correction does to the day it began.
         story.times += 1
         story.anchor = year + story.times
         story.severity, story.grounds = 0, 0
     # What is added later can make the story graver, and never less grave.
-    story.grounds |= ground
+    story.grounds |= np.uint32(1) << np.uint32(rule)
     story.severity = max(story.severity, severity)
 
 
-@kernel(STORY, PUPIL_DAY, np.int32, np.int32, np.uint8, int)
-def _join_looked(
-    stories: Rows, today: Rows, places: Ints, rules: Ints, severities: Severities, year: int
-) -> None:
-    for p in range(len(today)):
-        day = today[p]
-        if day.ringing:
-            for n in range(len(places)):
-                if day.ringing >> places[n] & 1:
-                    _join(stories[p], day, rules[n], severities[n], year)
+@inlined
+def join(story: Any, ringing: int, ranked: Rows, year: int) -> None:
+    """Write into a pupil's story, which has gone on with the day, what the loop's rules say.
+
+    Args:
+        ringing: the rules that ring, by their places in the loop, as bits.
+        ranked: of `RANKED`, in the order of their ranks.
+    """
+    for n in range(len(ranked)):
+        if ringing >> ranked[n].place & 1:
+            _join(story, ranked[n].rule, ranked[n].severity, year)
 
 
-@kernel(STORY, PUPIL_DAY, np.int32, np.uint8, int, int, checked=True)
+@inlined
+def tell(was: Any, now: Any, pupil: int, rows: Changes, count: int) -> int:
+    """Write the fields of an `Entry` for a story that is not as it was; return how many there are.
+
+    Args:
+        rows: shape (P, 6), of which so many are written.
+    """
+    rings = now.leader != NOBODY
+    if not rings and was.leader == NOBODY:
+        return count  # as nearly always
+    story = now if rings else was
+    if was.leader != now.leader or was.severity != now.severity or was.grounds != now.grounds:
+        row = rows[count]
+        row[0], row[1], row[2], row[3] = story.leader, pupil, story.anchor, rings
+        row[4], row[5] = story.severity, story.grounds
+        count += 1
+    return count
+
+
+@kernel(STORY, np.int32, np.uint8, np.int32, int, int, checked=True)
 def _join_rung(
-    stories: Rows,
-    today: Rows,
-    pupils: Ints,
-    severities: Severities,
-    rule: int,
-    year: int,
+    stories: Rows, pupils: Ints, severities: Severities, ranks: Ints, rule: int, year: int
 ) -> None:
     for n in range(len(pupils)):
-        p = pupils[n]
-        _join(stories[p], today[p], rule, severities[n], year)
+        story = stories[pupils[n]]
+        _join(story, rule, severities[n], year)
+        if not story.was_open and story.leader != NOBODY and ranks[rule] < ranks[story.leader]:
+            story.leader = rule  # of a story that began today
 
 
 @kernel(STORY, STORY)
-def _told(before: Rows, after: Rows) -> NDArray[np.int64]:
-    """Return the fields of an `Entry` for each story that is not as it was, shape (K, 6)."""
+def told(before: Rows, after: Rows) -> Changes:
+    """Return what a day has made of the stories."""
     rows, count = np.empty((len(before), 6), np.int64), 0
     for p in range(len(before)):
-        was, now = before[p], after[p]
-        rings = now.leader != NOBODY
-        if not rings and was.leader == NOBODY:
-            continue  # as nearly always
-        story = now if rings else was
-        if was.leader != now.leader or was.severity != now.severity or was.grounds != now.grounds:
-            row = rows[count]
-            row[0], row[1], row[2], row[3] = story.leader, p, story.anchor, rings
-            row[4], row[5] = story.severity, story.grounds
-            count += 1
+        count = tell(before[p], after[p], p, rows, count)
     return rows[:count].copy()

@@ -6,7 +6,6 @@ import numpy as np
 
 from libs.common.codes import ABSENT, NUMBERS, POSSIBLE, UNAUTHORISED, mask_of
 from services.risk.compiled import inlined
-from services.risk.pupil_days import Rows
 
 SESSIONS_A_DAY = 2
 ILLNESS, NO_REASON = NUMBERS["I"], NUMBERS["N"]
@@ -38,16 +37,7 @@ TALLY = np.dtype(
 )
 
 
-class Tallies(NamedTuple):
-    """After a session."""
-
-    pupils: Rows
-    """Of `TALLY`, shape (P,)."""
-    without_reason: int = 0
-    """This session's marks that are N: mostly, there are none."""
-
-
-NO_TALLIES = Tallies(np.zeros(0, TALLY))
+NO_TALLIES = np.zeros(0, TALLY)
 
 
 class Tally(NamedTuple):

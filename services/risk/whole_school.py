@@ -12,7 +12,7 @@ counts find slow outbreaks best: Watkins et al., BMC Medical Informatics and Dec
 """
 
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -85,25 +85,6 @@ def start_school() -> Rows:
     return school
 
 
-class WholeSchool(NamedTuple):
-    """The whole school after a session."""
-
-    state: Rows
-    """Of `WHOLE_SCHOOL`, shape (1,)."""
-    mass: bool
-    """Mass absence: it has begun, and is not over."""
-    grave: bool
-    """It has been `GRAVE_TIMES` the usual."""
-    wave: bool
-    """Absence has risen over many sessions, and has not come down again."""
-    times: int
-    """Mass absences and waves so far."""
-
-
-BEFORE = WholeSchool(start_school(), False, False, False, 0)
-"""Before the first session."""
-
-
 @inlined
 def _limit(expected: float, spread: float, sessions: int) -> float:
     settled = max(0.0, 1 - sessions / SETTLING) * SETTLING_DEVIATIONS
@@ -141,7 +122,7 @@ def _learnt(
 
 
 @inlined
-def _take(school: Any, ordinal: int, away: int, of: int) -> None:
+def take_school(school: Any, ordinal: int, away: int, of: int) -> None:
     """Take a session in which `away` of `of` pupils were away.
 
     A session of which the registers of less than half the school have come says nothing yet.
@@ -174,25 +155,9 @@ def _take(school: Any, ordinal: int, away: int, of: int) -> None:
     school.away, school.of, school.expected = away, of, expected
 
 
-Stepped = tuple[Rows, bool, bool, bool, int]
-"""The fields of `WholeSchool`."""
-
-
-@inlined
-def stepped(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
-    """Return the state after a session, and what is told of it."""
-    after = school.copy()
-    one = after[0]
-    _take(one, ordinal, away, of)
-    return after, one.mass, one.grave, one.wave, one.times
-
-
 @kernel(WHOLE_SCHOOL, int, int, int)
-def _step(school: Rows, ordinal: int, away: int, of: int) -> Stepped:
-    after: Stepped = stepped(school, ordinal, away, of)
+def step_school(school: Rows, ordinal: int, away: int, of: int) -> Rows:
+    """Return the state after a session in which `away` of `of` pupils were away."""
+    after = school.copy()
+    take_school(after[0], ordinal, away, of)
     return after
-
-
-def step_school(school: WholeSchool, ordinal: int, away: int, of: int) -> WholeSchool:
-    """Take a session in which `away` of `of` pupils were away."""
-    return WholeSchool(*_step(school.state, ordinal, away, of))

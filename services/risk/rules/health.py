@@ -10,7 +10,6 @@ from libs.common.codes import POSSIBLE, mask_of
 from services.risk.compiled import inlined
 from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words
-from services.risk.rules.rates import year_anchor
 
 MEDICAL = mask_of("IM")
 
@@ -25,6 +24,12 @@ def _is_ill(mine: Any, seen: Any, rule: Any) -> None:
     begins = day.illness >= np.float32(rule.days_min) and day.medical and not mine.rings
     mine.rings = begins or (mine.rings and day.illness >= np.float32(rule.days_clear))
     mine.times += begins
+
+
+@inlined
+def _nth_time(mine: Any, year: int) -> Any:
+    """Return a pupil's time in all: the n-th illness, whatever day it began."""
+    return year + mine.times
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class HealthAbsence(PupilRule):
     each_day = True
     remembers = ILLNESS
     look = staticmethod(_is_ill)
+    anchor = staticmethod(_nth_time)
     kind = "health-absence"
     clears = (
         "This clears after about seven school weeks with "
@@ -68,10 +74,6 @@ class HealthAbsence(PupilRule):
     def parameters(self) -> Mapping[str, Any]:
         """Faded days of illness at which it rings, and below which it clears."""
         return asdict(self)
-
-    def anchors(self, pupils: Any, academic_year: int) -> Any:
-        """Return each pupil's time in all: the n-th illness, whatever day it began."""
-        return year_anchor(academic_year) + pupils["times"]
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the illness of the last term."""

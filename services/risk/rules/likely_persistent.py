@@ -23,7 +23,8 @@ from services.risk.rules.evidence import (
     sessions,
     since_in_words,
 )
-from services.risk.rules.rates import former_schools, year_anchor
+from services.risk.rules.rates import former_schools
+from services.risk.signals import year_anchor
 
 ONE = np.float32(1)
 SESSIONS_A_YEAR = 380

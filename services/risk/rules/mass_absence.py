@@ -7,9 +7,9 @@ from typing import Any
 from services.risk import whole_school
 from services.risk.fold import NOTHING, Column, Finding, SchoolRecord, Severity, Signals
 from services.risk.rules.evidence import in_words, school_sessions
-from services.risk.rules.rates import year_anchor
-from services.risk.signals import about_school
-from services.risk.whole_school import BEFORE, step_school
+from services.risk.signals import about_school, year_anchor
+from services.risk.signs import MASS
+from services.risk.whole_school import start_school, step_school
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class MassAbsence:
     version = "2"
     emerging = False
     rank = 0
+    heeds = MASS
     title = "Many pupils away at once"
     source = (
         "Farrington et al., detection of outbreaks, Journal of the Royal Statistical Society A 159 "
@@ -65,23 +66,24 @@ class MassAbsence:
 
     def step(self, state: None, column: Column) -> tuple[None, Signals]:
         """Ring while there is mass absence; a warning once it is grave."""
-        school = column.school
-        if not (school.mass or school.wave):
+        school = column.school[0]
+        if not (school["mass"] or school["wave"]):
             return None, NOTHING
-        severity = Severity.warning if school.grave else Severity.notice
-        return None, about_school(year_anchor(column.academic_year) + school.times, severity)
+        severity = Severity.warning if school["grave"] else Severity.notice
+        anchor = year_anchor(column.academic_year) + int(school["times"])
+        return None, about_school(anchor, severity)
 
     def explain(self, record: SchoolRecord, anchor: int) -> Finding:
         """Tell how many are away, and how many usually."""
-        school, seen = BEFORE, list[int]()
+        school, seen = start_school(), list[int]()
         marks = zip(record.ordinals.tolist(), record.away.tolist(), record.of.tolist(), strict=True)
         for ordinal, away, of in marks:
             school = step_school(school, ordinal, away, of)
-            seen = [*seen, ordinal] if school.mass or school.wave else []
-        latest = school.state[0]
+            seen = [*seen, ordinal] if school["mass"][0] or school["wave"][0] else []
+        latest = school[0]
         gone, counted, expected = int(latest["away"]), int(latest["of"]), float(latest["expected"])
         share, usual = (round(100 * number / max(1, counted)) for number in (gone, expected))
-        rising = "" if school.mass else " Absence has risen over many sessions."
+        rising = "" if latest["mass"] else " Absence has risen over many sessions."
         text = (
             f"{gone} of {counted} pupils away ({share} %) on "
             f"{in_words(int(record.ordinals[-1]))}; usually {usual} % on such a session."

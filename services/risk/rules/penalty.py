@@ -8,7 +8,7 @@ import numpy as np
 
 from libs.common.codes import UNAUTHORISED
 from services.risk.compiled import inlined
-from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity, since_then
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 
 WEEKS_MAX = 16
@@ -70,6 +70,7 @@ class PenaltyThreshold(PupilRule):
     each_day = False
     remembers = LATELY
     look = staticmethod(_reaches_threshold)
+    anchor = staticmethod(since_then)
     limits = (("weeks", 1, WEEKS_MAX),)
     kind = "penalty-threshold"
     clears = "This clears when the school weeks that count hold fewer such sessions."

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,13 +11,8 @@ from libs.common.school_day import academic_year_of, day_of
 from services.risk.compiled import inlined
 from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
 from services.risk.rules.evidence import figures, sessions
+from services.risk.signals import year_anchor
 from services.risk.tallies import ILLNESS, SESSIONS_A_DAY
-
-
-@cache
-def year_anchor(academic_year: int) -> int:
-    """Return the anchor of grounds that are a whole year's: its 1 August."""
-    return date(academic_year, 8, 1).toordinal() * 2
 
 
 def former_schools(possible: int, missed: int) -> str:
@@ -35,10 +28,6 @@ class OfYear(PupilRule):
 
     each_day = False
     remembers = RINGS
-
-    def anchors(self, pupils: Any, academic_year: int) -> int:
-        """Return the year's."""
-        return year_anchor(academic_year)
 
 
 @inlined

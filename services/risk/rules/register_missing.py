@@ -35,6 +35,7 @@ class RegisterMissing:
     version = "1"
     emerging = False
     rank = 0
+    heeds = 0
     title = "No register has come"
     source = (
         "School Attendance (Pupil Registration) (England) Regulations 2024: two registers a day"

@@ -8,7 +8,7 @@ import numpy as np
 
 from libs.common.codes import POSSIBLE, UNAUTHORISED
 from services.risk.compiled import inlined
-from services.risk.fold import Finding, PupilRecord, PupilRule, Severity
+from services.risk.fold import Finding, PupilRecord, PupilRule, Severity, since_then
 from services.risk.rules.evidence import codes_in_words, figures, in_words, sessions
 from services.risk.tallies import LEAVE, SESSIONS_A_DAY
 
@@ -20,6 +20,7 @@ class OnRuns(PupilRule):
 
     each_day = False
     remembers = RUN
+    anchor = staticmethod(since_then)
 
 
 @inlined

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,13 @@ from services.risk.fold import (
     as_record,
     signals,
 )
-from services.risk.pupil_days import HARD, PUPIL_DAY, Rows
+from services.risk.pupil_days import HARD, Rows
 from services.risk.rules.evidence import alike, recent_marks, sessions, since_in_words, weighed
+from services.risk.signs import DAY, TOGETHER
 
 TODAY = np.uint64(1)
-
-
-class Company(NamedTuple):
-    """State: nothing but what rings; the days away are in the day itself."""
-
-    rung: Signals
+Recent = NDArray[np.uint64]
+"""As `Column.recent`."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,18 @@ class GroupAbsence:
     pair_days_min: int = 4
     pair_shared_min: float = 0.617
 
-    limits = (("shared_min", 0.01, 1), ("pair_shared_min", 0.01, 1))
+    limits = (
+        ("days_min", 2, 64),
+        ("pair_days_min", 2, 64),
+        ("shared_min", 0.01, 1),
+        ("pair_shared_min", 0.01, 1),
+    )
     kind = "group-absence"
     severities = (Severity.warning,)
     version = "3"
     emerging = True
     rank = 4
+    heeds = TOGETHER
     title = "Missing the same sessions as the same other pupils"
     source = (
         "Shared days by Jaccard's coefficient (1912); Keeping children safe in education: "
@@ -73,20 +76,19 @@ class GroupAbsence:
         """Days shared, other pupils, and the share of all days away that are shared."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Company:
-        """Return nobody."""
-        return Company(NOTHING)
+    def start(self, pupils: int) -> None:
+        """Need no state: the days away are in the day itself."""
 
-    def step(self, state: Company, column: Column) -> tuple[Company, Signals]:
-        """Compare the pupils who were away today with one another."""
-        day = column.day
-        if day is None:
-            return state, state.rung
-        company = _company(day.pupils, self._figures)
-        rung = state.rung
-        if company.tobytes() != rung.pupils.tobytes():
-            rung = signals(company, 0, Severity.warning)
-        return Company(rung), rung
+    def step(self, state: Signals | None, column: Column) -> tuple[Signals | None, Signals]:
+        """Compare the pupils who were away today with one another; what rings is the state."""
+        if not column.signs & DAY:
+            return state, state or NOTHING
+        company = _company(column.recent, self._figures)
+        if not len(company):
+            return None, NOTHING
+        if state is None or company.tobytes() != state.pupils.tobytes():
+            state = signals(company, 0, Severity.warning)
+        return state, state
 
     @cached_property
     def _figures(self) -> Rows:
@@ -122,10 +124,10 @@ FIGURES = as_record(GroupAbsence().parameters).dtype
 
 
 @inlined
-def _is_in_company(today: Rows, rule: Any, away: Ints, own: Ints, n: int) -> Any:
+def _is_in_company(recent: Recent, rule: Any, away: Ints, own: Ints, n: int) -> Any:
     others = 0
     for m in range(len(away)):
-        shared = ones_in(today[away[n]].recent & today[away[m]].recent)
+        shared = ones_in(recent[away[n]] & recent[away[m]])
         either = own[n] + own[m] - shared
         if m == n:
             continue
@@ -135,19 +137,19 @@ def _is_in_company(today: Rows, rule: Any, away: Ints, own: Ints, n: int) -> Any
     return others >= rule.others_min
 
 
-@kernel(PUPIL_DAY, FIGURES)
-def _company(today: Rows, figures: Rows) -> Ints:
+@kernel(np.uint64, FIGURES)
+def _company(recent: Recent, figures: Rows) -> Ints:
     """Return the positions of pupils who were away today, as often before, in company."""
     rule, count = figures[0], 0
-    away, own = np.empty(len(today), np.int32), np.empty(len(today), np.int32)
-    for p in range(len(today)):
-        if today[p].recent & TODAY:
-            away[count], own[count] = p, ones_in(today[p].recent)
+    away, own = np.empty(len(recent), np.int32), np.empty(len(recent), np.int32)
+    for p in range(len(recent)):
+        if recent[p] & TODAY:
+            away[count], own[count] = p, ones_in(recent[p])
             count += own[count] >= rule.days_min
     found = 0
     company = np.empty(count, np.int32)
     for n in range(count):
-        if _is_in_company(today, rule, away[:count], own, n):
+        if _is_in_company(recent, rule, away[:count], own, n):
             company[found] = away[n]
             found += 1
     return company[:found]

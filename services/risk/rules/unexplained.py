@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from libs.common.codes import Codes
 from services.risk.compiled import kernel
-from services.risk.fold import NOTHING, Column, Finding, Ints, PupilRecord, Severity, Signals
+from services.risk.fold import NOTHING, Bools, Column, Finding, Ints, PupilRecord, Severity, Signals
 from services.risk.rules.evidence import figures, in_words, sessions
+from services.risk.signs import CONCERN, WITHOUT_REASON
 from services.risk.tallies import NO_REASON
 
 
@@ -50,6 +51,7 @@ class UnexplainedAbsence:
     version = "2"
     emerging = False
     rank = 0
+    heeds = CONCERN
     title = "A child with a social worker or youth justice worker is absent without a reason"
     source = "Working together to improve school attendance (DfE, August 2024)"
     asks = (
@@ -63,21 +65,15 @@ class UnexplainedAbsence:
         """`days_open`: school days after the absence during which the bell may ring."""
         return asdict(self)
 
-    def start(self, pupils: int) -> RecentDays:
-        """Return days without absence."""
-        days = self.days_open + 1
-        mornings, severities = np.zeros(days, np.int32), np.zeros((days, pupils), np.uint8)
-        return RecentDays(-1, mornings, severities, NOTHING)
+    def start(self, pupils: int) -> None:
+        """Need no state before the first such absence."""
 
-    def step(self, state: RecentDays, column: Column) -> tuple[RecentDays, Signals]:
+    def step(self, state: RecentDays | None, column: Column) -> tuple[RecentDays | None, Signals]:
         """Ring for each recent day on which an N stands, anchored at that day's morning."""
-        rung = state.rung
-        concerns = column.tallies.without_reason and _concerns(column.codes, column.worker)
-        if not (len(rung.pupils) or concerns):
-            return state, rung  # as nearly always; there is nothing in its days to forget
-        mornings, severities = state.mornings.copy(), state.severities.copy()
+        before = state or self._no_absence(len(column.codes))
+        mornings, severities, rung = before.mornings.copy(), before.severities.copy(), before.rung
         days = len(mornings)
-        first = max(state.school_day + 1, column.school_day - days + 1)
+        first = max(before.school_day + 1, column.school_day - days + 1)
         passed = [_forget(severities[day % days]) for day in range(first, column.school_day + 1)]
         row = column.school_day % days
         mornings[row] = column.ordinal // 2 * 2
@@ -86,7 +82,14 @@ class UnexplainedAbsence:
             order = np.lexsort((mornings[rows], pupils))
             pupils, rows = pupils[order], rows[order]
             rung = Signals(pupils.astype(np.int32), mornings[rows], severities[rows, pupils])
+        if not len(rung.pupils):
+            return None, NOTHING
         return RecentDays(column.school_day, mornings, severities, rung), rung
+
+    def _no_absence(self, pupils: int) -> RecentDays:
+        days = self.days_open + 1
+        mornings, severities = np.zeros(days, np.int32), np.zeros((days, pupils), np.uint8)
+        return RecentDays(-1, mornings, severities, NOTHING)
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the day's sessions without a reason."""
@@ -98,15 +101,6 @@ class UnexplainedAbsence:
             "who should be told the same day. A reason entered in the register withdraws this."
         )
         return Finding(text, {"sessions": sessions(record, that_day)})
-
-
-@kernel(np.uint8, np.uint8)
-def _concerns(codes: Codes, worker: NDArray[np.uint8]) -> bool:
-    """Return whether a pupil with a worker is absent without a reason."""
-    found = False
-    for p in range(len(codes)):
-        found |= (codes[p] == NO_REASON) & (worker[p] > 0)
-    return found
 
 
 @kernel(np.uint8)
@@ -131,16 +125,30 @@ def _note(severities: NDArray[np.uint8], codes: Codes, worker: NDArray[np.uint8]
     return changed
 
 
+class Without(NamedTuple):
+    """A school day on which somebody's mark is N."""
+
+    school_day: int
+    morning: int
+    """Its morning's ordinal."""
+    sessions: tuple[Codes, ...]
+    """Code numbers of its sessions with an N, each of shape (P,)."""
+
+    @property
+    def pupils(self) -> Bools:
+        """Those whose mark it is, shape (P,)."""
+        found: Bools = np.logical_or.reduce([codes == NO_REASON for codes in self.sessions])
+        return found
+
+
 class Waiting(NamedTuple):
     """Days whose N still waits for its reason."""
 
     academic_year: int
-    school_day: int
-    mornings: tuple[int, ...]
-    """Ordinal of each recent day's morning, `days` of them; 0: none of its marks is N. The n-th is
-    the day whose number modulo `days` is n."""
-    runs: Ints
-    """Morning of the first day of the run that a recent day's N is in, shape (days, P); 0: no N."""
+    days: tuple[Without, ...]
+    """Of the latest `days_max` school days and this one, in order."""
+    overdue: Without | None
+    """The day before these."""
     rung: Signals
     """Overdue runs of this academic year."""
 
@@ -162,6 +170,7 @@ class ReasonOverdue:
     version = "2"
     emerging = False
     rank = 0
+    heeds = WITHOUT_REASON
     title = "A reason for absence is overdue"
     source = "Working together to improve school attendance (DfE, August 2024), code N"
     asks = (
@@ -174,29 +183,29 @@ class ReasonOverdue:
         """`days_max`: school days after the session within which N is to be replaced."""
         return asdict(self)
 
-    def start(self, pupils: int) -> Waiting:
-        """Return nothing that waits."""
-        days = self.days_max + 1
-        return Waiting(0, -1, (0,) * days, np.zeros((days, pupils), np.int32), NOTHING)
+    def start(self, pupils: int) -> None:
+        """Need no state before the first N."""
 
-    def step(self, state: Waiting, column: Column) -> tuple[Waiting, Signals]:
-        """Ring from the first session that is more than `days_max` school days after an N's."""
-        if state.academic_year != column.academic_year:
-            fresh = self.start(len(column.codes))
-            state = fresh._replace(academic_year=column.academic_year, school_day=column.school_day)
-        without = column.tallies.without_reason > 0
-        if not (without or any(state.mornings)):
-            return state, state.rung  # nothing waits, whatever days pass
-        mornings, runs, rung = list(state.mornings), state.runs.copy(), state.rung
-        days, row = len(mornings), column.school_day % len(mornings)
-        for day in range(state.school_day + 1, column.school_day + 1):
-            morning, mornings[day % days] = mornings[day % days], 0
-            if morning:
-                rung = _joined(rung, _take_due(runs[day % days], morning), morning)
-        if without:
-            mornings[row] = column.ordinal // 2 * 2
-            _wait(runs[row], runs[row - 1], column.codes, mornings[row])
-        return Waiting(column.academic_year, column.school_day, tuple(mornings), runs, rung), rung
+    def step(self, state: Waiting | None, column: Column) -> tuple[Waiting | None, Signals]:
+        """Ring from the first session that is more than `days_max` school days after an N's.
+
+        A run rings with its first day; what follows in it rings no more.
+        """
+        year = column.academic_year
+        if state is None or state.academic_year != year:
+            state = Waiting(year, (), None, NOTHING)
+        _, days, overdue, rung = state
+        if column.signs & WITHOUT_REASON:
+            days = _noted(days, column)
+        while days and days[0].school_day < column.school_day - self.days_max:
+            due = days[0].pupils
+            if overdue is not None and overdue.school_day == days[0].school_day - 1:
+                due &= ~overdue.pupils
+            rung = _joined(rung, np.flatnonzero(due), days[0].morning)
+            overdue, days = days[0], days[1:]
+        if not days and rung is NOTHING:
+            return None, NOTHING
+        return Waiting(year, days, overdue, rung), rung
 
     def explain(self, record: PupilRecord, anchor: int) -> Finding:
         """Tell the marks of the run that wait."""
@@ -215,34 +224,18 @@ class ReasonOverdue:
         return Finding(text, {**facts, "sessions": sessions(record, waiting)})
 
 
-@kernel(np.int32, int)
-def _take_due(runs: Ints, morning: int) -> Ints:
-    """Make a day's row ready for another; return the positions of those whose run it began.
-
-    A run rings with its first day; its later days have that day's morning too.
-    """
-    due, count = np.empty(len(runs), np.int32), 0
-    for p in range(len(runs)):
-        if runs[p] > 0 and runs[p] == morning:
-            due[count] = p
-            count += 1
-        runs[p] = 0
-    return due[:count]
+def _noted(days: tuple[Without, ...], column: Column) -> tuple[Without, ...]:
+    """Return the days after a session with an N."""
+    day, codes = column.school_day, column.codes
+    if days and days[-1].school_day == day:
+        return (*days[:-1], days[-1]._replace(sessions=(*days[-1].sessions, codes)))
+    return (*days, Without(day, column.ordinal // 2 * 2, (codes,)))
 
 
-@kernel(np.int32, np.int32, np.uint8, int)
-def _wait(runs: Ints, day_before: Ints, codes: Codes, morning: int) -> None:
-    """Note a session's N in its day's row: in the run of the day before, or in a new one."""
-    for p in range(len(codes)):
-        if codes[p] == NO_REASON:
-            run = max(day_before[p], runs[p])
-            runs[p] = run if run > 0 else morning
-
-
-def _joined(rung: Signals, due: Ints, morning: int) -> Signals:
+def _joined(rung: Signals, due: NDArray[np.intp], morning: int) -> Signals:
     if not len(due):
         return rung
-    pupils = np.append(rung.pupils, due)
+    pupils = np.append(rung.pupils, due.astype(np.int32))
     since = np.append(rung.anchors, np.full(len(due), morning, np.int32))
     order = np.lexsort((since, pupils))
     return Signals(pupils[order], since[order], np.full(len(pupils), Severity.notice, np.uint8))
