@@ -20,12 +20,10 @@ from libs.common.school_day import (
     ordinal_of,
     session_of,
 )
-from services.risk.compiled import kernel
-from services.risk.enrolment import Enrolment, Roll, roll_of
+from services.risk.enrolment import Enrolment, Roll, roll_of, strike
 from services.risk.fold import (
     Alike,
     Column,
-    Ints,
     PupilRecord,
     Rule,
     SchoolRecord,
@@ -179,7 +177,7 @@ class Book:
         if ordinal // 2 in roll.whole and codes is not None and len(codes) == len(self.upns):
             return codes
         codes = self._padded(codes)
-        _strike(codes, roll.entered, roll.left, ordinal // 2)
+        strike(codes, roll, ordinal // 2)
         return codes
 
     def record_of(self, position: int) -> PupilRecord:
@@ -293,14 +291,6 @@ class Book:
         if column is not None:
             padded[: len(column)] = column
         return padded
-
-
-@kernel(np.uint8, np.int32, np.int32, int)
-def _strike(codes: Codes, entered: Ints, left: Ints, day: int) -> None:
-    """Write no mark for who was not on the roll."""
-    for p in range(len(codes)):
-        if entered[p] > day or left[p] < day:
-            codes[p] = NO_MARK
 
 
 def when(ordinal: int) -> str:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.common.codes import NO_MARK, Codes
 from libs.common.events import RollPupil
 from libs.common.school_day import academic_year_of
+from services.risk.compiled import kernel
 from services.risk.fold import BroughtSessions, Ints
 from services.risk.usual import YEAR_GROUPS
 
@@ -73,3 +75,15 @@ def roll_of(enrolments: Mapping[int, Enrolment], pupils: int) -> Roll:
             own[:, position] = possible, missed
     whole = range(entered.max(initial=0), left.min(initial=LAST) + 1)
     return Roll(entered, left, whole, groups if groups.any() else None, brought)
+
+
+def strike(codes: Codes, roll: Roll, day: int) -> None:
+    """Write no mark for who was not on the roll on a day, by its ordinal."""
+    _strike(codes, roll.entered, roll.left, day)
+
+
+@kernel(np.uint8, np.int32, np.int32, int)
+def _strike(codes: Codes, entered: Ints, left: Ints, day: int) -> None:
+    for p in range(len(codes)):
+        if entered[p] > day or left[p] < day:
+            codes[p] = NO_MARK

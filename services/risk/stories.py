@@ -65,14 +65,14 @@ RANKED = np.dtype(
 """An emerging rule that looks at one pupil at a time."""
 
 
-def join_rung(stories: Rows, rule: int, rung: Signals, ranks: Ints, academic_year: int) -> None:
+def join_rung(stories: Rows, rule: int, rung: Signals, turns: Ints, academic_year: int) -> None:
     """Write what a rule that is a fold itself says into stories that have gone on with the day.
 
     Args:
-        ranks: each rule's, of emerging rules, shape (rules,).
+        turns: each rule's among the emerging ones, in the order of their ranks, shape (rules,).
     """
     year = year_anchor(academic_year)
-    _join_rung(stories, rung.pupils, rung.severities, ranks, rule, year)
+    _join_rung(stories, rung.pupils, rung.severities, turns, rule, year)
 
 
 @inlined
@@ -138,12 +138,12 @@ def tell(was: Any, now: Any, pupil: int, rows: Changes, count: int) -> int:
 
 @kernel(STORY, np.int32, np.uint8, np.int32, int, int, checked=True)
 def _join_rung(
-    stories: Rows, pupils: Ints, severities: Severities, ranks: Ints, rule: int, year: int
+    stories: Rows, pupils: Ints, severities: Severities, turns: Ints, rule: int, year: int
 ) -> None:
     for n in range(len(pupils)):
         story = stories[pupils[n]]
         _join(story, rule, severities[n], year)
-        if not story.was_open and story.leader != NOBODY and ranks[rule] < ranks[story.leader]:
+        if not story.was_open and story.leader != NOBODY and turns[rule] < turns[story.leader]:
             story.leader = rule  # of a story that began today
 
 
